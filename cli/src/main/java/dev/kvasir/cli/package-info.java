@@ -1,1 +1,5 @@
+/** See the packages below. */
+@NullMarked
 package dev.kvasir.cli;
+
+import org.jspecify.annotations.NullMarked;

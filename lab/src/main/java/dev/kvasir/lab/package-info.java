@@ -1,1 +1,5 @@
+/** See the packages below. */
+@NullMarked
 package dev.kvasir.lab;
+
+import org.jspecify.annotations.NullMarked;
