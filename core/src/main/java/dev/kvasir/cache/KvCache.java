@@ -1,0 +1,54 @@
+package dev.kvasir.cache;
+
+import java.io.IOException;
+import java.io.OutputStream;
+
+/**
+ * Everything one sequence remembers, in one of the published compressed forms.
+ *
+ * <p>Not safe for use by several threads at once; different caches are independent. All bytes come from a {@link
+ * PagePool} and go back to it on {@link #close}.
+ */
+public interface KvCache extends AutoCloseable {
+    /** The shape of the model this cache serves. */
+    CacheShape shape();
+
+    /** The method and options, in full and canonical form. */
+    CacheSpec spec();
+
+    /** Tokens seen so far; the position of the next one. */
+    int length();
+
+    /** The cache of one layer. */
+    LayerCache layer(int layer);
+
+    /**
+     * Announces a step of {@code tokens} tokens and reserves its memory in every layer.
+     *
+     * @throws CacheBudgetException if the pool cannot give it; the cache is then as it was before
+     */
+    void reserve(int tokens);
+
+    /** Bytes allocated now, by kind, read from the pages themselves. */
+    Footprint footprint();
+
+    /** A second cache with the same content; sealed pages are shared, the others copied. */
+    KvCache fork();
+
+    /** The most tokens {@link #rollback} can take back now; 0 where the method cannot. */
+    int rollbackLimit();
+
+    /**
+     * Forgets the newest {@code tokens} tokens.
+     *
+     * @throws dev.kvasir.InvalidInputException if more than {@link #rollbackLimit}
+     */
+    void rollback(int tokens);
+
+    /** Writes version, spec, model fingerprint, content and checksum; {@code Caches.load} reads it back. */
+    void save(OutputStream out, String modelFingerprint) throws IOException;
+
+    /** Gives all pages back. */
+    @Override
+    void close();
+}

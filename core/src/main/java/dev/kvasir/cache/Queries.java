@@ -1,0 +1,16 @@
+package dev.kvasir.cache;
+
+/**
+ * The queries of a step's tokens in one layer. Views of the decoder's own buffers, valid during {@link
+ * LayerCache#attend}. Not scaled: the cache multiplies by {@code 1 / sqrt(headDim)}.
+ */
+public interface Queries {
+    /** Tokens of this step: the same that were just appended. */
+    int count();
+
+    /** Queries before RoPE, {@code [count][heads][headDim]}. */
+    float[] queriesBeforeRope();
+
+    /** Queries after RoPE, {@code [count][heads][headDim]}. */
+    float[] queries();
+}

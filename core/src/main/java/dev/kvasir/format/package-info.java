@@ -1,0 +1,9 @@
+/**
+ * Model files: safetensors, Hugging Face folders, and the checks that make hostile files harmless.
+ *
+ * <p>Produces what {@code model} describes; nothing else in the project opens a model file.
+ */
+@NullMarked
+package dev.kvasir.format;
+
+import org.jspecify.annotations.NullMarked;
