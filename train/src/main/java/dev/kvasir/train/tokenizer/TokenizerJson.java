@@ -50,6 +50,7 @@ final class TokenizerJson {
                 "model",
                 switch (model) {
                     case BpeModel bpe -> bpe(bpe);
+                    case UnigramModel unigram -> unigram(unigram);
                 });
         return JSON.writeValueAsString(root);
     }
@@ -107,6 +108,17 @@ final class TokenizerJson {
         Map<String, @Nullable Object> json = object("type", "BPE", "byte_fallback", false, "ignore_merges", false);
         json.put("vocab", vocabulary);
         json.put("merges", merges);
+        return json;
+    }
+
+    /** All bytes are pieces, so the unknown piece, which the format demands, is never used. */
+    private static Map<String, @Nullable Object> unigram(UnigramModel model) {
+        List<List<Object>> vocabulary = new ArrayList<>();
+        for (int id = 0; id < model.pieces().size(); id++) {
+            vocabulary.add(List.of(model.pieces().get(id), model.score(id)));
+        }
+        Map<String, @Nullable Object> json = object("type", "Unigram", "unk_id", 0, "byte_fallback", false);
+        json.put("vocab", vocabulary);
         return json;
     }
 

@@ -1,5 +1,6 @@
 package dev.kvasir.train.tokenizer;
 
+import dev.kvasir.InvalidInputException;
 import java.util.Iterator;
 import java.util.stream.Stream;
 
@@ -23,7 +24,21 @@ public final class TokenizerTraining {
 
     /** As {@link #train(TokenizerOptions, Stream, Progress)}, on words already counted. */
     public static TrainedTokenizer train(TokenizerOptions options, WordCounts counts, Progress progress) {
-        return new TrainedTokenizer(options, BpeTrainer.train(counts, options.pieces(), progress));
+        if (counts.size() == 0) {
+            throw new InvalidInputException("text: it is empty, a tokenizer needs some to be trained on");
+        }
+        return switch (options.algorithm()) {
+            case BPE -> {
+                BpeModel model = BpeTrainer.train(counts, options.pieces(), progress);
+                double likelihood = Likelihood.of(PieceCounts.of(model, counts));
+                yield new TrainedTokenizer(options, model, Optimality.HEURISTIC, likelihood);
+            }
+            case SWE -> {
+                SweTrainer.Result result = SweTrainer.train(counts, options, progress);
+                UnigramFit fit = result.fit();
+                yield new TrainedTokenizer(options, fit.model(), result.optimality(), fit.logLikelihood());
+            }
+        };
     }
 
     private static TrainedTokenizer train(TokenizerOptions options, Iterator<String> texts, Progress progress) {

@@ -10,9 +10,12 @@ import java.nio.file.Path;
  *
  * @param options what was asked for
  * @param model the learnt pieces
+ * @param optimality whether the vocabulary is proven the most likely of its size
+ * @param logLikelihood of the training text as the model cuts it, in nats, under the unigram model of those very cuts
  */
-public record TrainedTokenizer(TokenizerOptions options, SubwordModel model) {
-    /** Ids in all, special tokens included. */
+public record TrainedTokenizer(
+        TokenizerOptions options, SubwordModel model, Optimality optimality, double logLikelihood) {
+    /** Ids in all, special tokens included; {@link Search#GREEDY} and {@link Search#EXACT} may need fewer than asked for. */
     public int vocabularySize() {
         return model.pieces().size() + options.specialTokens().size();
     }
