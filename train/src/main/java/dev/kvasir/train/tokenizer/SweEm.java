@@ -5,11 +5,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
@@ -20,9 +17,6 @@ import java.util.stream.IntStream;
  * likelihood when all its uses become its best cut into other pieces, not its first-order estimate.
  */
 final class SweEm {
-    /** Substrings held at a time; the most frequent words are read first. */
-    private static final int MAX_SUBSTRINGS = 4_000_000;
-
     private static final int STEPS_PER_ROUND = 2;
 
     private final Lattice lattice;
@@ -42,7 +36,7 @@ final class SweEm {
      */
     static UnigramFit train(WordCounts table, TokenizerOptions options, Progress progress) {
         int target = options.pieces();
-        Map<String, Long> seed = seed(table, options, progress);
+        Map<String, Long> seed = SweSeed.of(table, options, progress);
         if (seed.size() < target) {
             throw new InvalidInputException("vocabulary size: the text gives only " + seed.size()
                     + " pieces that occur twice, " + target + " were asked for; give more text or ask for fewer");
@@ -115,53 +109,5 @@ final class SweEm {
             }
         }
         return loss;
-    }
-
-    /** The bytes, the byte-pair pieces and the substrings with the most bytes in the text, each with its uses. */
-    private static Map<String, Long> seed(WordCounts table, TokenizerOptions options, Progress progress) {
-        progress.report(0, 1, "counting substrings");
-        Map<String, long[]> substrings = substrings(table, options.maxPieceBytes());
-        Set<String> seed = new LinkedHashSet<>(
-                BpeTrainer.trainUpTo(table, options.pieces(), progress).pieces());
-        Comparator<Map.Entry<String, long[]>> order =
-                Comparator.comparingLong(e -> -e.getValue()[0] * e.getKey().length());
-        substrings.entrySet().stream()
-                .filter(e -> e.getKey().length() > 1 && e.getValue()[0] > 1)
-                .sorted(order.thenComparing(Map.Entry.comparingByKey()))
-                .limit((long) options.seedFactor() * options.pieces())
-                .forEach(e -> seed.add(e.getKey()));
-        // Byte-pair pieces may be longer than the substrings counted.
-        Map<String, Long> counts = new LinkedHashMap<>();
-        for (String piece : seed) {
-            long[] uses = substrings.get(piece);
-            counts.put(piece, uses == null ? 1 : uses[0]);
-        }
-        return counts;
-    }
-
-    private static Map<String, long[]> substrings(WordCounts table, int maxBytes) {
-        Map<String, long[]> substrings = new HashMap<>();
-        List<Integer> byCount = IntStream.range(0, table.size())
-                .boxed()
-                .sorted(Comparator.comparingLong((Integer w) -> -table.counts().get(w)))
-                .toList();
-        for (int w : byCount) {
-            String word = table.words().get(w);
-            long count = table.counts().get(w);
-            for (int from = 0; from < word.length(); from++) {
-                for (int to = from + 1; to <= Math.min(word.length(), from + maxBytes); to++) {
-                    String substring = word.substring(from, to);
-                    long[] uses = substrings.get(substring);
-                    if (uses == null && substrings.size() < MAX_SUBSTRINGS) {
-                        uses = new long[1];
-                        substrings.put(substring, uses);
-                    }
-                    if (uses != null) {
-                        uses[0] += count;
-                    }
-                }
-            }
-        }
-        return substrings;
     }
 }

@@ -76,7 +76,7 @@ public record TokenizerOptions(
     }
 
     private static TokenizerOptions of(Algorithm algorithm, Search search, int vocabularySize) {
-        return new TokenizerOptions(algorithm, search, vocabularySize, 5, 0.15, 16, DEFAULT_SPECIAL_TOKENS, 2048);
+        return new TokenizerOptions(algorithm, search, vocabularySize, 5, 0.1, 16, DEFAULT_SPECIAL_TOKENS, 2048);
     }
 
     private static void check(String option, int value, int least, int most) {
