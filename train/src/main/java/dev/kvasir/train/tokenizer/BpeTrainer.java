@@ -4,9 +4,7 @@ import dev.kvasir.InvalidInputException;
 import dev.kvasir.train.tokenizer.BpeModel.Merge;
 import dev.kvasir.train.tokenizer.MergeTable.Pair;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 
 /**
  * Learns a {@link BpeModel}: merges the most frequent pair (ties: the smaller left, then right id) until the vocabulary
@@ -23,47 +21,37 @@ final class BpeTrainer {
      * @throws InvalidInputException when the text has too few pairs seen twice to make that many
      */
     static BpeModel train(WordCounts counts, int pieces, Progress progress) {
-        MergeTable table = new MergeTable(counts);
-        List<Merge> merges = learn(table, pieces, progress);
-        if (table.pieces().size() < pieces) {
-            throw new InvalidInputException("vocabulary size: the text gives only "
-                    + table.pieces().size() + " byte-pair pieces that occur twice, " + pieces
+        BpeModel model = trainUpTo(counts, pieces, progress);
+        int made = model.pieces().size();
+        if (made < pieces) {
+            throw new InvalidInputException("vocabulary size: the text gives only " + made
+                    + " byte-pair pieces that occur twice, " + pieces
                     + " were asked for; give more text or ask for fewer");
         }
-        return new BpeModel(table.pieces(), merges);
+        return model;
     }
 
     /** As {@link #train}, but ends without complaint when the text gives no more pieces. */
     static BpeModel trainUpTo(WordCounts counts, int pieces, Progress progress) {
-        MergeTable table = new MergeTable(counts);
-        List<Merge> merges = learn(table, pieces, progress);
-        return new BpeModel(table.pieces(), merges);
+        return learn(new MergeTable(counts), pieces, progress);
     }
 
-    private static List<Merge> learn(MergeTable table, int pieces, Progress progress) {
-        Set<Pair> learnt = new HashSet<>();
-        // A merge already learnt that fits again comes first: an encoder makes it at once.
-        PairHeap heap = new PairHeap(pair -> {
-            if (learnt.contains(pair)) {
-                return pair.count > 0 ? Double.POSITIVE_INFINITY : Double.NEGATIVE_INFINITY;
-            }
-            return pair.count < 2 ? Double.NEGATIVE_INFINITY : pair.count;
-        });
+    /** Merges in {@code table}, one piece per byte at first, until it has {@code pieces} pieces or no pair is seen twice. */
+    static BpeModel learn(MergeTable table, int pieces, Progress progress) {
+        PairHeap heap = new PairHeap(pair -> pair.count < 2 ? Double.NEGATIVE_INFINITY : pair.count);
         table.pairs().forEach(heap::update);
         List<Merge> merges = new ArrayList<>();
-        for (Pair pair = heap.poll(); pair != null; pair = heap.poll()) {
-            if (!learnt.contains(pair)) {
-                if (table.pieces().size() == pieces) {
-                    break;
-                }
-                learnt.add(pair);
-                merges.add(new Merge(pair.left, pair.right, table.idOf(table.merged(pair))));
-                if (merges.size() % REPORT_EVERY == 0) {
-                    progress.report(table.pieces().size(), pieces, "merging byte pairs");
-                }
+        while (table.pieces().size() < pieces) {
+            Pair pair = heap.poll();
+            if (pair == null) {
+                break;
             }
             table.merge(pair).forEach(heap::update);
+            merges.add(new Merge(pair.left, pair.right, table.find(table.merged(pair))));
+            if (merges.size() % REPORT_EVERY == 0) {
+                progress.report(table.pieces().size(), pieces, "merging byte pairs");
+            }
         }
-        return merges;
+        return new BpeModel(table.pieces(), merges);
     }
 }

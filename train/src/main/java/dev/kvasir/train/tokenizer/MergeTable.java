@@ -137,8 +137,7 @@ final class MergeTable {
         return changed;
     }
 
-    /** The id of {@code piece}, made if there is none yet. */
-    int idOf(String piece) {
+    private int idOf(String piece) {
         Integer known = ids.putIfAbsent(piece, pieces.size());
         if (known != null) {
             return known;
