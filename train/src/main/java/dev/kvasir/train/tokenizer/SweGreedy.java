@@ -22,7 +22,8 @@ final class SweGreedy {
     /** Pieces that earlier best cuts did without: their merge gains, but only until the words are cut anew. */
     private final Set<String> barred;
 
-    private SweGreedy(MergeTable table, Set<String> barred) {
+    /** A search that goes on from {@code table} without the pieces {@code barred}. */
+    SweGreedy(MergeTable table, Set<String> barred) {
         this.table = table;
         this.barred = barred;
     }
@@ -62,7 +63,7 @@ final class SweGreedy {
     }
 
     /** Merges until the vocabulary is full or nothing gains; says whether it is full. */
-    private boolean grow(int pieces, Progress progress) {
+    boolean grow(int pieces, Progress progress) {
         table.pairs().forEach(heap::update);
         int merges = 0;
         for (int live = live(); live < pieces; live = live()) {

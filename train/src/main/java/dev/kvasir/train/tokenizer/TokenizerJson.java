@@ -1,12 +1,10 @@
 package dev.kvasir.train.tokenizer;
 
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /** Renders a trained model as the {@code tokenizer.json} and {@code tokenizer_config.json} of Hugging Face tokenizers. */
 final class TokenizerJson {
@@ -17,36 +15,19 @@ final class TokenizerJson {
 
     /** The text of {@code tokenizer.json}; the special tokens take the ids after the model's pieces. */
     static String tokenizer(SubwordModel model, List<String> specialTokens) {
-        List<Object> added = new ArrayList<>();
+        ObjectNode root = JSON.createObjectNode()
+                .put("version", "1.0")
+                .putNull("truncation")
+                .putNull("padding");
+        ArrayNode added = root.putArray("added_tokens");
         for (int i = 0; i < specialTokens.size(); i++) {
             added.add(addedToken(specialTokens.get(i), model.pieces().size() + i));
         }
-        Map<String, @Nullable Object> root = new LinkedHashMap<>();
-        root.put("version", "1.0");
-        root.put("truncation", null);
-        root.put("padding", null);
-        root.put("added_tokens", added);
-        root.put("normalizer", null);
-        root.put(
-                "pre_tokenizer",
-                object(
-                        "type",
-                        "Sequence",
-                        "pretokenizers",
-                        List.of(
-                                object(
-                                        "type",
-                                        "Split",
-                                        "pattern",
-                                        Map.of("Regex", PreTokenizer.EXPRESSION),
-                                        "behavior",
-                                        "Isolated",
-                                        "invert",
-                                        false),
-                                byteLevel())));
-        root.put("post_processor", null);
-        root.put("decoder", byteLevel());
-        root.put(
+        root.putNull("normalizer");
+        root.set("pre_tokenizer", preTokenizer());
+        root.putNull("post_processor");
+        root.set("decoder", byteLevel());
+        root.set(
                 "model",
                 switch (model) {
                     case BpeModel bpe -> bpe(bpe);
@@ -57,76 +38,68 @@ final class TokenizerJson {
 
     /** The text of {@code tokenizer_config.json}. */
     static String config(TokenizerOptions options) {
-        List<String> special = options.specialTokens();
-        return JSON.writeValueAsString(object(
-                "tokenizer_class",
-                "PreTrainedTokenizerFast",
-                "bos_token",
-                special.get(0),
-                "eos_token",
-                special.get(1),
-                "pad_token",
-                special.get(2),
-                "model_max_length",
-                options.modelMaxLength(),
-                "clean_up_tokenization_spaces",
-                false));
+        return JSON.writeValueAsString(JSON.createObjectNode()
+                .put("tokenizer_class", "PreTrainedTokenizerFast")
+                .put("bos_token", options.specialTokens().get(0))
+                .put("eos_token", options.specialTokens().get(1))
+                .put("pad_token", options.specialTokens().get(2))
+                .put("model_max_length", options.modelMaxLength())
+                .put("clean_up_tokenization_spaces", false));
     }
 
-    private static Map<String, @Nullable Object> addedToken(String content, int id) {
-        return object(
-                "id",
-                id,
-                "content",
-                content,
-                "single_word",
-                false,
-                "lstrip",
-                false,
-                "rstrip",
-                false,
-                "normalized",
-                false,
-                "special",
-                true);
+    private static ObjectNode addedToken(String content, int id) {
+        return JSON.createObjectNode()
+                .put("id", id)
+                .put("content", content)
+                .put("single_word", false)
+                .put("lstrip", false)
+                .put("rstrip", false)
+                .put("normalized", false)
+                .put("special", true);
     }
 
-    private static Map<String, @Nullable Object> byteLevel() {
-        return object("type", "ByteLevel", "add_prefix_space", false, "trim_offsets", false, "use_regex", false);
+    private static ObjectNode preTokenizer() {
+        ObjectNode split = JSON.createObjectNode().put("type", "Split");
+        split.putObject("pattern").put("Regex", PreTokenizer.EXPRESSION);
+        split.put("behavior", "Isolated").put("invert", false);
+        ObjectNode sequence = JSON.createObjectNode().put("type", "Sequence");
+        sequence.putArray("pretokenizers").add(split).add(byteLevel());
+        return sequence;
     }
 
-    private static Map<String, @Nullable Object> bpe(BpeModel model) {
+    private static ObjectNode byteLevel() {
+        return JSON.createObjectNode()
+                .put("type", "ByteLevel")
+                .put("add_prefix_space", false)
+                .put("trim_offsets", false)
+                .put("use_regex", false);
+    }
+
+    private static ObjectNode bpe(BpeModel model) {
         List<String> pieces = model.pieces();
-        List<List<String>> merges = new ArrayList<>();
-        for (BpeModel.Merge merge : model.merges()) {
-            merges.add(List.of(pieces.get(merge.left()), pieces.get(merge.right())));
-        }
-        Map<String, Integer> vocabulary = new LinkedHashMap<>();
+        ObjectNode json = JSON.createObjectNode()
+                .put("type", "BPE")
+                .put("byte_fallback", false)
+                .put("ignore_merges", false);
+        ObjectNode vocabulary = json.putObject("vocab");
         for (int id = 0; id < pieces.size(); id++) {
             vocabulary.put(pieces.get(id), id);
         }
-        Map<String, @Nullable Object> json = object("type", "BPE", "byte_fallback", false, "ignore_merges", false);
-        json.put("vocab", vocabulary);
-        json.put("merges", merges);
+        ArrayNode merges = json.putArray("merges");
+        for (BpeModel.Merge merge : model.merges()) {
+            merges.addArray().add(pieces.get(merge.left())).add(pieces.get(merge.right()));
+        }
         return json;
     }
 
     /** All bytes are pieces, so the unknown piece, which the format demands, is never used. */
-    private static Map<String, @Nullable Object> unigram(UnigramModel model) {
-        List<List<Object>> vocabulary = new ArrayList<>();
+    private static ObjectNode unigram(UnigramModel model) {
+        ObjectNode json =
+                JSON.createObjectNode().put("type", "Unigram").put("unk_id", 0).put("byte_fallback", false);
+        ArrayNode vocabulary = json.putArray("vocab");
         for (int id = 0; id < model.pieces().size(); id++) {
-            vocabulary.add(List.of(model.pieces().get(id), model.score(id)));
+            vocabulary.addArray().add(model.pieces().get(id)).add(model.score(id));
         }
-        Map<String, @Nullable Object> json = object("type", "Unigram", "unk_id", 0, "byte_fallback", false);
-        json.put("vocab", vocabulary);
         return json;
-    }
-
-    private static Map<String, @Nullable Object> object(Object... keysAndValues) {
-        Map<String, @Nullable Object> object = new LinkedHashMap<>();
-        for (int i = 0; i < keysAndValues.length; i += 2) {
-            object.put((String) keysAndValues[i], keysAndValues[i + 1]);
-        }
-        return object;
     }
 }

@@ -4,6 +4,7 @@ import dev.kvasir.InvalidFileException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 
 /**
  * A tokenizer ready to be written.
@@ -33,10 +34,17 @@ public record TrainedTokenizer(
     public void writeTo(Path directory) {
         try {
             Files.createDirectories(directory);
-            Files.writeString(directory.resolve("tokenizer.json"), json());
-            Files.writeString(directory.resolve("tokenizer_config.json"), TokenizerJson.config(options));
+            write(directory.resolve("tokenizer.json"), json());
+            write(directory.resolve("tokenizer_config.json"), TokenizerJson.config(options));
         } catch (IOException e) {
             throw new InvalidFileException(directory, "the tokenizer cannot be written: " + e, e);
         }
+    }
+
+    /** Puts the whole file in place at once, so that a failure leaves an older one as it was. */
+    private static void write(Path file, String text) throws IOException {
+        Path part = file.resolveSibling(file.getFileName() + ".part");
+        Files.writeString(part, text);
+        Files.move(part, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
     }
 }

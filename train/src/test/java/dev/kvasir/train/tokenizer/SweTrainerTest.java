@@ -5,11 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.kvasir.InvalidInputException;
+import dev.kvasir.train.tokenizer.MergeTable.Pair;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -79,6 +82,29 @@ class SweTrainerTest {
     }
 
     @Test
+    void greedyMakesTheMergeOfHighestGainEveryTime() {
+        SplittableRandom random = new SplittableRandom(29);
+        int made = 0;
+        for (int trial = 0; trial < 20; trial++) {
+            WordCounts counts = trial % 2 == 0
+                    ? Texts.table(random, 40, 12, 2 + trial % 4)
+                    : WordCounts.of(Texts.prose(random, 10).iterator(), List.of());
+            MergeTable naive = new MergeTable(counts);
+            List<Pair> merges = new ArrayList<>();
+            for (Pair best = best(naive); best != null; best = best(naive)) {
+                merges.add(best);
+                naive.merge(best);
+            }
+            MergeTable table = new MergeTable(counts);
+            boolean full = new SweGreedy(table, Set.of()).grow(10_000, Progress.silent());
+            assertThat(full).isFalse();
+            assertThat(table.pieces()).isEqualTo(naive.pieces());
+            made += merges.size();
+        }
+        assertThat(made).isGreaterThan(500);
+    }
+
+    @Test
     void greedyStopsByItselfWhereNoMergeGains() {
         // Letters drawn independently, each pair about as often as chance: nothing to learn.
         SplittableRandom random = new SplittableRandom(17);
@@ -129,6 +155,21 @@ class SweTrainerTest {
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessageContaining("search EXACT")
                 .hasMessageContaining("EM or GREEDY");
+    }
+
+    private static @Nullable Pair best(MergeTable table) {
+        Pair best = null;
+        double highest = 0;
+        for (Pair pair : table.pairs()) {
+            double gain = pair.count == 0 ? 0 : SweGreedy.gain(table, pair);
+            boolean first =
+                    best == null || pair.left < best.left || (pair.left == best.left && pair.right < best.right);
+            if (gain > highest || (gain == highest && gain > 0 && first)) {
+                best = pair;
+                highest = gain;
+            }
+        }
+        return best;
     }
 
     private static SweTrainer.Result train(Search search, WordCounts table, int budget) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import dev.kvasir.InvalidFileException;
 import dev.kvasir.InvalidInputException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -125,6 +126,16 @@ class TokenizerTrainingTest {
         assertThat(config.get("eos_token").asString()).isEqualTo("<|end_of_text|>");
         assertThat(config.get("pad_token").asString()).isEqualTo("<|pad|>");
         assertThat(config.get("model_max_length").asInt()).isEqualTo(2048);
+    }
+
+    @Test
+    void saysWhereItCannotWrite() throws IOException {
+        Path file = Files.writeString(directory.resolve("taken"), "a file");
+        TrainedTokenizer trained = train(TokenizerOptions.bpe(300));
+        assertThatThrownBy(() -> trained.writeTo(file))
+                .isInstanceOf(InvalidFileException.class)
+                .hasMessageContaining("taken");
+        assertThat(file).hasContent("a file");
     }
 
     @Test
