@@ -39,7 +39,11 @@ final class Fit {
                 break;
             }
             long scaled = (long) budget * tokens / Math.max(1, total);
-            budget = (int) Math.min(Integer.MAX_VALUE, total > tokens ? Math.min(scaled, budget - 1L) : scaled);
+            int next = (int) Math.min(Integer.MAX_VALUE, total > tokens ? Math.min(scaled, budget - 1L) : scaled);
+            if (next == budget) {
+                break;
+            }
+            budget = next;
         }
         return best.orElseThrow(() -> new InvalidInputException(
                 "tokens: " + tokens + " are too few for task " + task + ", whose shortest document is longer"));

@@ -75,7 +75,7 @@ record Life(List<String> told, List<Question> questions, Set<String> names) {
             }
             case THING -> {
                 String thing = Words.pair(dice, Words.THINGS, split);
-                String phrase = dice.pick(List.of("keeps ", "has ", "always has ")) + Words.withArticle(thing);
+                String phrase = dice.pick(List.of("keeps ", "has ", "still has ")) + Words.withArticle(thing);
                 yield fact(dice, phrase, thing, "What does " + name + " keep", "What is kept by " + name);
             }
             case FOOD -> {

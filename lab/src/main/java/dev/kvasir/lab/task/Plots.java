@@ -22,43 +22,43 @@ final class Plots {
                     "One $time $he lost the $finething that was kept in a box .",
                     "Then $he looked for a $finething , but it was not in the house ."),
             stage(
-                    "$He looked under the table , behind the door and in every box .",
+                    "$He looked under the table , by the door and in every box .",
                     "$A walked to the $land , but the $thing was not there .",
                     "All $time $he looked for it , but it was not there .",
                     "$He told all the children of $place to look for the $thing ."),
             stage(
                     "Then $he asked $B , a $job from $elsewhere .",
                     "$He went to $B and asked , where is the $thing ?",
-                    "$A came to the house of $B and sat down and waited ."),
+                    "$A came to the house of $B and sat down by the door ."),
             stage(
                     "It was $B who had found the $thing near the $land .",
                     "$B had found it under the $tree and gave it back .",
                     "The $thing was in the house of $B , where $A had left it .",
-                    "A $animal had carried it to the $land , said $B ."),
+                    "A $animal took it to the $land , said $B ."),
             stage(
-                    "$A was $mood and gave $B a $adj $clothes .",
+                    "$A was $mood and gave $B a $gift .",
                     "After that $he kept the $thing at home .",
                     "They sat down and had $food and $food ."));
 
     private static final List<List<Template>> MARKET = List.of(
             OPENING,
             stage(
-                    "On market day $he took the path over the $land to $elsewhere .",
+                    "One $time $he took the path over the $land to $elsewhere .",
                     "$A went to the market in $elsewhere for a $finething .",
                     "The market in $elsewhere was full of $many and $many ."),
             stage(
                     "There $he met $B , who sold $many and $food .",
                     "$B was there with $many , and $A asked for a $finething .",
-                    "By the door stood $B with a $tool and a $finething ."),
+                    "By the door sat $B with a $tool and a $finething ."),
             stage(
                     "$B asked for two coins , but $A had one .",
-                    "It was a fine $thing , $adj and $adj , and $A took it .",
+                    "It was a good $thing , $adj and $adj , and $A took it .",
                     "$A looked at the $thing , but it was too $adj .",
                     "$B said that no $thing was as $adj as that ."),
             stage(
-                    "$He carried it home in a $adj basket .",
+                    "$He took it home in a basket .",
                     "They walked home with $many and $food .",
-                    "So $A left the market and went back to $place ."));
+                    "Then $A left the market and went back to $place ."));
 
     private static final List<List<Template>> STORM = List.of(
             stage(
@@ -68,7 +68,7 @@ final class Plots {
             stage(
                     "$A was on the path to $elsewhere and had no $clothes .",
                     "$A ran from the $land to the house of $B .",
-                    "$A looked for a house , because $he was $mood and $mood ."),
+                    "$A looked for a house , for $he was $mood and $mood ."),
             stage(
                     "$B came to the door and asked $him in .",
                     "There was a $finething by the door and $food on the table .",
@@ -78,12 +78,12 @@ final class Plots {
                     "$A slept there until it was morning .",
                     "When the $weather was over , $A walked home to $place .",
                     "They told of the $weather to all the children of $place .",
-                    "But the $weather was still there when $A left ."));
+                    "The $weather was still there when $A left ."));
 
     private static final List<List<Template>> ANIMAL = List.of(
             OPENING,
             stage(
-                    "Near the $land $he saw a $adj $animal .",
+                    "By the $land $he saw a $adj $animal .",
                     "A $animal came to $his door every $time .",
                     "One $time a $animal and a $otheranimal ran into $his house ."),
             stage(
@@ -92,27 +92,27 @@ final class Plots {
                     "It took the $thing from the table and ran to the $land ."),
             stage(
                     "$B said that the $animal was from $elsewhere .",
-                    "$A asked $B , but $B knew of no $animal so $adj .",
+                    "$A asked $B , but $B had no $animal so $adj .",
                     "$B has a $animal too , and they were friends ."),
             stage(
                     "After that the $animal slept by the door .",
                     "One $time the $animal was not there .",
-                    "The $animal ran into the $otherland , and $A never saw it again ."));
+                    "The $animal ran into the $otherland , and $A did not see it again ."));
 
     private static final List<List<Template>> WORK = List.of(
             OPENING,
             stage(
                     "$B asked $A for a $finething .",
-                    "One $time $B came from $elsewhere with a broken $thing .",
-                    "$A had to make a $finething for $B of $elsewhere ."),
+                    "One $time $B came from $elsewhere with a $finething .",
+                    "$A had made a $finething for $B of $elsewhere ."),
             stage(
                     "It was $adj work , and $he was at it until the $time .",
                     "$He took a $tool and a $tool and made it new .",
-                    "Every $time $he asked for a $adj $tool ."),
+                    "Every $time $he asked for a $gift ."),
             stage(
                     "$B was $mood and took the $thing home to $elsewhere .",
-                    "$B said that it was a fine $thing .",
-                    "For the $thing $B gave $him $many and $food .",
+                    "$B said that it was a good $thing .",
+                    "After that $B gave $him $many and $food .",
                     "Then they walked to the $land and looked at the $weather ."));
 
     private static final List<List<Template>> MEETING = List.of(
@@ -151,7 +151,7 @@ final class Plots {
             "Soon the $weather was over .",
             "It was $time , and all was $adj .",
             "There were no $many in the house .",
-            "Down by the $land the $weather was $adj .");
+            "By the $land the $weather was $adj .");
 
     /** The shortest sentences, for the last few tokens of a document. */
     static final List<Template> SHORT =

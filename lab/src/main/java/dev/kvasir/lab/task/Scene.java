@@ -8,6 +8,7 @@ import java.util.Set;
 /** A little story: who, where and what stay the same from its opening to its end. */
 final class Scene {
     private final Dice dice;
+    private final Split split;
     private final Person a;
     private final Person b;
     private final String place;
@@ -22,6 +23,7 @@ final class Scene {
 
     private Scene(Dice dice, Split split, Collection<String> taken) {
         this.dice = dice;
+        this.split = split;
         a = Person.draw(dice, split, taken);
         Person other = Person.draw(dice, split, taken);
         while (other.first().equals(a.first())) {
@@ -88,6 +90,7 @@ final class Scene {
             case TREE -> fresh(Words.TREES);
             case TOOL -> fresh(Words.TOOLS);
             case CLOTHES -> fresh(Words.CLOTHES);
+            case GIFT -> Words.pair(dice, Words.THINGS, split);
             case NOTHING -> "";
         };
     }

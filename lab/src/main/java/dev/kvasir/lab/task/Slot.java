@@ -29,6 +29,7 @@ enum Slot {
     TREE,
     TOOL,
     CLOTHES,
+    GIFT,
 
     NOTHING;
 
@@ -58,6 +59,7 @@ enum Slot {
             case "$tree" -> TREE;
             case "$tool" -> TOOL;
             case "$clothes" -> CLOTHES;
+            case "$gift" -> GIFT;
             default -> throw new KvasirException("template: unknown slot " + symbol);
         };
     }
