@@ -24,7 +24,7 @@ final class Checkpoint {
     private Checkpoint() {}
 
     static void write(Path file, LlamaNet net, Optimization optimization, long step) {
-        try (PointerScope scope = new PointerScope()) {
+        try (PointerScope _ = new PointerScope()) {
             Files.createDirectories(file.toAbsolutePath().getParent());
             Path fresh = file.resolveSibling(file.getFileName() + ".tmp");
             OutputArchive archive = new OutputArchive();
@@ -49,8 +49,8 @@ final class Checkpoint {
         if (!Files.isReadable(file)) {
             throw new InvalidFileException(file, "there is no checkpoint to resume from");
         }
-        try (PointerScope scope = new PointerScope();
-                NoGradGuard guard = new NoGradGuard()) {
+        try (PointerScope _ = new PointerScope();
+                NoGradGuard _ = new NoGradGuard()) {
             InputArchive archive = new InputArchive();
             archive.load_from(file.toString());
             for (Map.Entry<String, Tensor> parameter : net.parameters().entrySet()) {

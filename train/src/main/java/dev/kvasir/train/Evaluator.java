@@ -33,8 +33,8 @@ public final class Evaluator {
     /** Scores the net as it is. */
     public EvaluationReport evaluate(LlamaNet net) {
         Map<String, EvaluationReport.Score> scores = new LinkedHashMap<>();
-        try (PointerScope scope = new PointerScope();
-                NoGradGuard guard = new NoGradGuard()) {
+        try (PointerScope _ = new PointerScope();
+                NoGradGuard _ = new NoGradGuard()) {
             for (Map.Entry<String, RowSource> source : sources.entrySet()) {
                 Tally tally = new Tally();
                 for (int r = 0; r < rows; r++) {
@@ -53,7 +53,7 @@ public final class Evaluator {
             inputs[i] = row.ids()[i];
             targets[i] = row.ids()[i + 1];
         }
-        try (PointerScope scope = new PointerScope()) {
+        try (PointerScope _ = new PointerScope()) {
             Tensor logits = net.logits(net.hidden(Tensors.of(inputs, 1, length)));
             Tensor target = Tensors.of(targets, length, 1);
             float[] chosen = Tensors.floats(torch.log_softmax(logits, -1).gather(1, target));

@@ -94,7 +94,7 @@ public final class Trainer {
     }
 
     private double train(Batch batch, double rate) {
-        try (PointerScope scope = new PointerScope()) {
+        try (PointerScope _ = new PointerScope()) {
             Tensor ids = Tensors.of(batch.inputs(), batch.rows(), batch.length());
             Tensor counted = net.hidden(ids).index_select(0, Tensors.of(batch.indices(), batch.indices().length));
             Tensor losses = torch.cross_entropy_loss(

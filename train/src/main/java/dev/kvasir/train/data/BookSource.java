@@ -1,6 +1,7 @@
 package dev.kvasir.train.data;
 
 import dev.kvasir.InvalidFileException;
+import dev.kvasir.InvalidInputException;
 import dev.kvasir.lab.task.Split;
 import dev.kvasir.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -38,11 +39,11 @@ public final class BookSource implements RowSource {
     @Override
     public Row row(Split split, long index, int length) {
         List<int[]> books = split == Split.TRAIN ? train : test;
-        SplittableRandom random = Mixing.random(split.ordinal() + 7, index, length);
+        SplittableRandom random = Mixing.random(name(), split, index, length);
         long windows =
                 books.stream().mapToLong(b -> Math.max(0, b.length - length)).sum();
         if (windows <= 0) {
-            throw new dev.kvasir.InvalidInputException("books: none has " + (length + 1) + " tokens");
+            throw new InvalidInputException("books: none has " + (length + 1) + " tokens");
         }
         long at = random.nextLong(windows);
         for (int[] book : books) {

@@ -27,7 +27,7 @@ public final class CopySource implements RowSource {
 
     @Override
     public Row row(Split split, long index, int length) {
-        SplittableRandom random = Mixing.random(split.ordinal(), index, length);
+        SplittableRandom random = Mixing.random(name(), split, index, length);
         int longest = Math.max(SHORTEST + 1, length / 2 + 1);
         int period = random.nextInt(SHORTEST, longest);
         int[] ids = new int[length + 1];

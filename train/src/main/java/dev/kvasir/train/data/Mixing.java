@@ -1,5 +1,6 @@
 package dev.kvasir.train.data;
 
+import dev.kvasir.lab.task.Split;
 import java.util.SplittableRandom;
 
 /** Seeds that do not resemble each other, made from numbers that do. */
@@ -7,6 +8,11 @@ final class Mixing {
     private static final long GOLDEN = 0x9E3779B97F4A7C15L;
 
     private Mixing() {}
+
+    /** A generator for row {@code index} of a source's split. */
+    static SplittableRandom random(String source, Split split, long index, int length) {
+        return random(source.hashCode(), split.name().hashCode(), index, length);
+    }
 
     /** A generator for the tuple of keys. */
     static SplittableRandom random(long... keys) {

@@ -59,7 +59,7 @@ public final class TaskSource implements RowSource {
 
     @Override
     public Row row(Split split, long index, int length) {
-        SplittableRandom random = Mixing.random(split.ordinal() + 13, index, length);
+        SplittableRandom random = Mixing.random(name(), split, index, length);
         boolean whole = split == Split.TEST || random.nextBoolean();
         RowBuilder row = new RowBuilder(length + 1);
         for (long document = 0; !row.isFull(); document++) {

@@ -57,10 +57,10 @@ public final class LlamaNet {
             String p = "layers." + l + ".";
             layers.add(new Layer(
                     norm(p + "attentionNorm"),
-                    matrix(p + "qkv", INITIAL_STD, queryWidth + 2 * shape.kvHeads() * shape.headDim(), hidden),
+                    matrix(p + "qkv", INITIAL_STD, queryWidth + 2L * shape.kvHeads() * shape.headDim(), hidden),
                     matrix(p + "attentionOutput", residualStd, hidden, queryWidth),
                     norm(p + "mlpNorm"),
-                    matrix(p + "gateUp", INITIAL_STD, 2 * shape.intermediateSize(), hidden),
+                    matrix(p + "gateUp", INITIAL_STD, 2L * shape.intermediateSize(), hidden),
                     matrix(p + "down", residualStd, hidden, shape.intermediateSize())));
         }
         finalNorm = norm("finalNorm");
@@ -121,7 +121,7 @@ public final class LlamaNet {
                 .transpose(1, 2);
         Tensor rotated = rotary.apply(qkv.narrow(1, 0, heads + kvHeads), length);
         Tensor q = rotated.narrow(1, 0, heads)
-                .mul(new Scalar((float) (1 / Math.sqrt(headDim))))
+                .mul(new Scalar((float) (1 / Math.sqrt(shape.headDim()))))
                 .reshape(rows * kvHeads, group, length, headDim);
         Tensor k = rotated.narrow(1, heads, kvHeads)
                 .reshape(rows * kvHeads, length, headDim)
