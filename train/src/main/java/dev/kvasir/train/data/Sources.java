@@ -12,13 +12,16 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
-import java.util.function.IntFunction;
 
 /** The sources a recipe names, by name. */
 public final class Sources {
-    private static final int TOKENS_PER_PAIR = 16;
+    /** Tokens of a document for each pair or chain that it holds. */
+    private static final int DENSE_PAIR = 16;
+
+    private static final int SPARSE_PAIR = 32;
+    private static final int DENSE_CHAIN = 36;
+    private static final int SPARSE_CHAIN = 64;
     private static final int MOST_PAIRS = 64;
-    private static final int TOKENS_PER_CHAIN = 40;
     private static final int MOST_CHAINS = 24;
 
     private Sources() {}
@@ -52,7 +55,7 @@ public final class Sources {
                         default ->
                             new TaskSource(
                                     name,
-                                    dense(name),
+                                    training(name),
                                     Tasks.byName(name),
                                     tokenizer,
                                     endOfText,
@@ -63,21 +66,24 @@ public final class Sources {
         return sources;
     }
 
-    /** Training asks for everything a document tells, and tells more than the test does. */
-    private static IntFunction<Task> dense(String name) {
+    /**
+     * Training asks for everything a document tells; every other document is dense, telling about twice as much as a test
+     * of its length does.
+     */
+    private static TaskSource.Choice training(String name) {
         Task plain = Tasks.byName(name);
         return switch (name) {
             case "retrieval" ->
-                tokens -> {
-                    int pairs = Math.clamp(tokens / TOKENS_PER_PAIR, 2, MOST_PAIRS);
+                (index, tokens) -> {
+                    int pairs = Math.clamp(tokens / (index % 2 == 0 ? DENSE_PAIR : SPARSE_PAIR), 2, MOST_PAIRS);
                     return new Retrieval(pairs, pairs);
                 };
             case "two-hop" ->
-                tokens -> {
-                    int chains = Math.clamp(tokens / TOKENS_PER_CHAIN, 2, MOST_CHAINS);
+                (index, tokens) -> {
+                    int chains = Math.clamp(tokens / (index % 2 == 0 ? DENSE_CHAIN : SPARSE_CHAIN), 2, MOST_CHAINS);
                     return new TwoHop(chains, chains);
                 };
-            default -> tokens -> plain;
+            default -> (index, tokens) -> plain;
         };
     }
 }

@@ -8,7 +8,6 @@ import dev.kvasir.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.function.IntFunction;
 
 /**
  * Documents of one task, packed end to end until the row is full; an end-of-text id closes each. Half of the rows are one
@@ -19,8 +18,15 @@ public final class TaskSource implements RowSource {
     /** Documents of a row are numbered below this, so two rows never share one. */
     private static final long DOCUMENTS_PER_ROW = 1024;
 
+    /** Which task writes document {@code index} of {@code tokens} tokens. */
+    @FunctionalInterface
+    public interface Choice {
+        /** The task. */
+        Task of(long index, int tokens);
+    }
+
     private final String name;
-    private final IntFunction<Task> dense;
+    private final Choice training;
     private final Task task;
     private final Tokenizer tokenizer;
     private final int endOfText;
@@ -30,21 +36,21 @@ public final class TaskSource implements RowSource {
     /**
      * A source over {@code task}.
      *
-     * @param dense the task to train on for a document of so many tokens: the same, asking more often
+     * @param training the task to train on: usually the same, asking more often
      * @param task the task to test on
      * @param answerWeight what a token of an answer counts
      * @param otherWeight what every other token counts
      */
     public TaskSource(
             String name,
-            IntFunction<Task> dense,
+            Choice training,
             Task task,
             Tokenizer tokenizer,
             int endOfText,
             float answerWeight,
             float otherWeight) {
         this.name = name;
-        this.dense = dense;
+        this.training = training;
         this.task = task;
         this.tokenizer = tokenizer;
         this.endOfText = endOfText;
@@ -71,8 +77,9 @@ public final class TaskSource implements RowSource {
             if (!whole && room > 2 * SHORTEST) {
                 budget = (int) (SHORTEST * Math.exp(random.nextDouble() * Math.log((double) room / SHORTEST)));
             }
-            Task asked = split == Split.TRAIN ? dense.apply(budget) : task;
-            add(row, asked.sample(split, index * DOCUMENTS_PER_ROW + document, budget, this::count));
+            long number = index * DOCUMENTS_PER_ROW + document;
+            Task asked = split == Split.TRAIN ? training.of(number, budget) : task;
+            add(row, asked.sample(split, number, budget, this::count));
         }
         return row.build(endOfText);
     }
