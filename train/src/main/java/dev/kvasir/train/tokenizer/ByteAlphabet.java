@@ -1,6 +1,7 @@
 package dev.kvasir.train.tokenizer;
 
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 
 /**
  * The printable character that stands for each byte in a byte-level vocabulary (Radford et al., "Language Models are
@@ -11,10 +12,15 @@ public final class ByteAlphabet {
     /** Symbols of the alphabet. */
     public static final int SIZE = 256;
 
-    private static final String SYMBOLS = symbols();
-    private static final String BYTES = bytes();
+    private static final String SYMBOLS = symbolTable();
+    private static final String BYTES = byteTable();
 
     private ByteAlphabet() {}
+
+    /** All symbols, by the byte they stand for. */
+    public static List<String> symbols() {
+        return SYMBOLS.chars().mapToObj(Character::toString).toList();
+    }
 
     /** The character standing for {@code value}, 0 to 255. */
     public static char symbol(int value) {
@@ -49,7 +55,7 @@ public final class ByteAlphabet {
         return (value >= '!' && value <= '~') || (value >= 0xa1 && value <= 0xff && value != 0xad);
     }
 
-    private static String symbols() {
+    private static String symbolTable() {
         StringBuilder symbols = new StringBuilder();
         int next = 0x100;
         for (int value = 0; value < SIZE; value++) {
@@ -58,7 +64,7 @@ public final class ByteAlphabet {
         return symbols.toString();
     }
 
-    private static String bytes() {
+    private static String byteTable() {
         char[] bytes = new char[0x100 + SIZE];
         for (int value = 0; value < SIZE; value++) {
             bytes[SYMBOLS.charAt(value)] = (char) value;

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A table of words cut into pieces, with the counts of all pieces and of all neighbouring pairs kept up to date while
- * pairs are merged; begins with one piece per byte.
+ * pairs are merged.
  *
  * <p>Pair counts are of uses that do not overlap, left to right ("aaa" holds "aa" once), so they are the merges that
  * would really be made.
@@ -55,21 +55,21 @@ final class MergeTable {
     private long total;
     private int merges;
 
+    /** A table with one piece per byte. */
     MergeTable(WordCounts counts) {
-        for (int value = 0; value < ByteAlphabet.SIZE; value++) {
-            idOf(String.valueOf(ByteAlphabet.symbol(value)));
-        }
+        this(counts, new BpeModel(ByteAlphabet.symbols(), List.of()));
+    }
+
+    /** A table cut as {@code model} cuts it. */
+    MergeTable(WordCounts counts, SubwordModel model) {
+        model.pieces().forEach(this::idOf);
         words = new int[counts.size()][];
         wordCounts = new long[counts.size()];
         mergedBy = new int[counts.size()];
         Arrays.fill(mergedBy, -1);
         List<Pair> ignored = new ArrayList<>();
         for (int w = 0; w < words.length; w++) {
-            words[w] = counts.words()
-                    .get(w)
-                    .chars()
-                    .map(c -> ByteAlphabet.value((char) c))
-                    .toArray();
+            words[w] = model.segment(counts.words().get(w));
             wordCounts[w] = counts.counts().get(w);
             count(w, wordCounts[w], -1, ignored);
         }

@@ -56,10 +56,8 @@ final class SweExact {
                     weights.add(table.counts().get(w));
                 });
         Map<String, Integer> ids = new HashMap<>();
-        for (int value = 0; value < ByteAlphabet.SIZE; value++) {
-            pieces.add(String.valueOf(ByteAlphabet.symbol(value)));
-            ids.put(pieces.get(value), value);
-        }
+        pieces.addAll(ByteAlphabet.symbols());
+        pieces.forEach(symbol -> ids.put(symbol, ids.size()));
         spans = new int[words.size()][][];
         for (int w = 0; w < spans.length; w++) {
             spans[w] = spans(words.get(w), ids);

@@ -2,7 +2,9 @@ package dev.kvasir.train.tokenizer;
 
 import dev.kvasir.train.tokenizer.MergeTable.Pair;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * {@link Search#GREEDY}: the merge with the highest exact likelihood gain until none gains or the vocabulary is full; a
@@ -11,16 +13,34 @@ import java.util.List;
 final class SweGreedy {
     private static final int REPORT_EVERY = 64;
 
+    /** Times the table is cut anew by the fitted model, to refill the places of pieces the best cuts do without. */
+    private static final int MAX_ROUNDS = 10;
+
     private final MergeTable table;
     private final PairHeap heap = new PairHeap(this::priority);
 
-    private SweGreedy(WordCounts counts) {
-        this.table = new MergeTable(counts);
+    /** Pieces that earlier best cuts did without: their merge gains, but only until the words are cut anew. */
+    private final Set<String> barred;
+
+    private SweGreedy(MergeTable table, Set<String> barred) {
+        this.table = table;
+        this.barred = barred;
     }
 
     /** At most {@code pieces} pieces, fewer where no further merge gains. */
     static UnigramFit train(WordCounts counts, int pieces, Progress progress) {
-        return new SweGreedy(counts).search(counts, pieces, progress);
+        MergeTable table = new MergeTable(counts);
+        Set<String> barred = new HashSet<>();
+        for (int round = 1; ; round++) {
+            SweGreedy greedy = new SweGreedy(table, barred);
+            boolean full = greedy.grow(pieces, progress);
+            UnigramFit fit = greedy.fit(counts);
+            if (!full || fit.unusedPieces().isEmpty() || round == MAX_ROUNDS) {
+                return fit;
+            }
+            barred.addAll(fit.unusedPieces());
+            table = new MergeTable(counts, fit.model());
+        }
     }
 
     /** The exact gain in log-likelihood, in nats, of merging all uses of {@code pair}. */
@@ -38,16 +58,17 @@ final class SweGreedy {
 
     private double priority(Pair pair) {
         double gain = pair.count == 0 ? 0 : gain(table, pair);
-        return gain > 0 ? gain : Double.NEGATIVE_INFINITY;
+        return gain > 0 && !barred.contains(table.merged(pair)) ? gain : Double.NEGATIVE_INFINITY;
     }
 
-    private UnigramFit search(WordCounts counts, int pieces, Progress progress) {
+    /** Merges until the vocabulary is full or nothing gains; says whether it is full. */
+    private boolean grow(int pieces, Progress progress) {
         table.pairs().forEach(heap::update);
         int merges = 0;
-        for (int live = ByteAlphabet.SIZE; live < pieces; live = live()) {
+        for (int live = live(); live < pieces; live = live()) {
             Pair pair = heap.poll();
             if (pair == null) {
-                break;
+                return false;
             }
             table.merge(pair);
             // The total only falls, which lowers every gain; but the gains of pairs with the three pieces may rise.
@@ -58,6 +79,10 @@ final class SweGreedy {
                 progress.report(live, pieces, "merging by likelihood");
             }
         }
+        return true;
+    }
+
+    private UnigramFit fit(WordCounts counts) {
         List<String> kept = new ArrayList<>();
         List<Double> uses = new ArrayList<>();
         for (int id = 0; id < table.pieces().size(); id++) {

@@ -64,6 +64,12 @@ public record TokenizerOptions(
         return of(Algorithm.SWE, search, vocabularySize);
     }
 
+    /** These options for another algorithm. */
+    public TokenizerOptions with(Algorithm algorithm) {
+        return new TokenizerOptions(
+                algorithm, search, vocabularySize, seedFactor, dropShare, maxPieceBytes, specialTokens, modelMaxLength);
+    }
+
     /** The pieces to learn, bytes included, special tokens not. */
     public int pieces() {
         return vocabularySize - specialTokens.size();

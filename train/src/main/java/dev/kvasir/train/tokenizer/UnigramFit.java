@@ -12,9 +12,9 @@ import java.util.stream.IntStream;
  *
  * @param model the pieces: bytes by value, then the others from the most used to the least
  * @param logLikelihood of the best cuts of the table, in nats
- * @param unused pieces beyond the bytes that no best cut of the table uses
+ * @param unusedPieces those beyond the bytes that no best cut of the table uses
  */
-record UnigramFit(UnigramModel model, double logLikelihood, int unused) {
+record UnigramFit(UnigramModel model, double logLikelihood, List<String> unusedPieces) {
     private static final int MAX_ROUNDS = 50;
 
     /** Log-probability of a byte the table never needs alone: it must stay possible, and weigh nothing. */
@@ -49,10 +49,12 @@ record UnigramFit(UnigramModel model, double logLikelihood, int unused) {
                 .forEach(ids::add);
         double[] logP = logProbabilities(counts);
         double[] scores = new double[logP.length];
-        int unused = 0;
+        List<String> unused = new ArrayList<>();
         for (int i = 0; i < scores.length; i++) {
             scores[i] = Math.max(logP[ids.get(i)], UNSEEN);
-            unused += i >= ByteAlphabet.SIZE && counts[ids.get(i)] <= 0 ? 1 : 0;
+            if (i >= ByteAlphabet.SIZE && counts[ids.get(i)] <= 0) {
+                unused.add(pieces.get(ids.get(i)));
+            }
         }
         UnigramModel model = new UnigramModel(ids.stream().map(pieces::get).toList(), scores);
         return new UnigramFit(model, Likelihood.of(counts), unused);
