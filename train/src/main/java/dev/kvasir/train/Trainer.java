@@ -73,7 +73,7 @@ public final class Trainer {
                 double loss = train(batch, rate);
                 step++;
                 speed.add((long) batch.rows() * batch.length());
-                long tokensLeft = tokensLeft(step);
+                long tokensLeft = recipe.tokens() - recipe.tokensUntil(step);
                 listener.onStep(
                         step,
                         recipe.steps(),
@@ -109,16 +109,6 @@ public final class Trainer {
             optimization.step(loss, rate);
             return loss.item_float();
         }
-    }
-
-    private long tokensLeft(long from) {
-        long left = 0;
-        long end = 0;
-        for (Recipe.Stage stage : recipe.stages()) {
-            end += stage.steps();
-            left += Math.max(0, Math.min(stage.steps(), end - from)) * stage.rows() * stage.length();
-        }
-        return left;
     }
 
     /** Tokens per second over a sliding stretch of about twenty seconds. */

@@ -6,6 +6,8 @@ import java.util.SplittableRandom;
 
 /**
  * Random ids that repeat: a run of {@code period} ids, again and again to the end of the row; only what repeats counts.
+ * Every other row has half its length as the period: a fixed distance is learnt first, and with it how to copy; the others
+ * then teach to find the place by content.
  *
  * <p>The shortest way to induction heads (Olsson et al., arXiv 2209.11895), without which retrieval does not begin to be
  * learnt at this size.
@@ -28,8 +30,8 @@ public final class CopySource implements RowSource {
     @Override
     public Row row(Split split, long index, int length) {
         SplittableRandom random = Mixing.random(name(), split, index, length);
-        int longest = Math.max(SHORTEST + 1, length / 2 + 1);
-        int period = random.nextInt(SHORTEST, longest);
+        int half = Math.max(SHORTEST, length / 2);
+        int period = random.nextBoolean() ? half : random.nextInt(SHORTEST, half + 1);
         int[] ids = new int[length + 1];
         float[] weights = new float[length + 1];
         for (int i = 0; i <= length; i++) {

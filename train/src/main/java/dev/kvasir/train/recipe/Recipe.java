@@ -113,7 +113,19 @@ public record Recipe(
 
     /** Tokens of all stages. */
     public long tokens() {
-        return stages.stream().mapToLong(s -> s.steps() * s.length() * s.rows()).sum();
+        return tokensUntil(steps());
+    }
+
+    /** Tokens of the first {@code steps} steps. */
+    public long tokensUntil(long steps) {
+        long tokens = 0;
+        long left = steps;
+        for (Stage stage : stages) {
+            long here = Math.min(stage.steps(), left);
+            tokens += here * stage.rows() * stage.length();
+            left -= here;
+        }
+        return tokens;
     }
 
     /** The stage a step belongs to. */
