@@ -26,7 +26,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * share one product, and long rows are cut into query blocks so that most of the future is never computed.
  */
 public final class LlamaNet {
-    private static final double INITIAL_STD = 0.02;
     private static final int QUERY_BLOCK = 256;
     private static final float MASKED = -30000f;
 
@@ -42,7 +41,10 @@ public final class LlamaNet {
     private record Layer(
             Tensor attentionNorm, Tensor qkv, Tensor attentionOutput, Tensor mlpNorm, Tensor gateUp, Tensor down) {}
 
-    /** A net with fresh weights: N(0, 0.02), projections back into the residual stream scaled by 1/sqrt(2 layers). */
+    /**
+     * A net with fresh weights: N(0, 1 / columns), so that scores and logits start at unit scale whatever the width;
+     * projections back into the residual stream are scaled by 1 / sqrt(2 layers) (GPT-2, section 2.3).
+     */
     public LlamaNet(NetShape shape, int vocabularySize, ScalarType compute, long seed) {
         this.shape = shape;
         this.vocabularySize = vocabularySize;
@@ -51,17 +53,17 @@ public final class LlamaNet {
         torch.manual_seed(seed);
         int hidden = shape.hiddenSize();
         int queryWidth = shape.heads() * shape.headDim();
-        double residualStd = INITIAL_STD / Math.sqrt(2.0 * shape.layers());
-        embedding = matrix("embedding", INITIAL_STD, vocabularySize, hidden);
+        double residual = 1 / Math.sqrt(2.0 * shape.layers());
+        embedding = matrix("embedding", 1, vocabularySize, hidden);
         for (int l = 0; l < shape.layers(); l++) {
             String p = "layers." + l + ".";
             layers.add(new Layer(
                     norm(p + "attentionNorm"),
-                    matrix(p + "qkv", INITIAL_STD, queryWidth + 2L * shape.kvHeads() * shape.headDim(), hidden),
-                    matrix(p + "attentionOutput", residualStd, hidden, queryWidth),
+                    matrix(p + "qkv", 1, queryWidth + 2L * shape.kvHeads() * shape.headDim(), hidden),
+                    matrix(p + "attentionOutput", residual, hidden, queryWidth),
                     norm(p + "mlpNorm"),
-                    matrix(p + "gateUp", INITIAL_STD, 2L * shape.intermediateSize(), hidden),
-                    matrix(p + "down", residualStd, hidden, shape.intermediateSize())));
+                    matrix(p + "gateUp", 1, 2L * shape.intermediateSize(), hidden),
+                    matrix(p + "down", residual, hidden, shape.intermediateSize())));
         }
         finalNorm = norm("finalNorm");
     }
@@ -158,8 +160,9 @@ public final class LlamaNet {
         return x.mul(meanSquare.add(new Scalar(shape.rmsNormEpsilon())).rsqrt()).mul(weight);
     }
 
-    private Tensor matrix(String name, double std, long rows, long columns) {
-        return parameter(name, torch.randn(new long[] {rows, columns}).mul(new Scalar((float) std)));
+    private Tensor matrix(String name, double scale, long rows, long columns) {
+        float std = (float) (scale / Math.sqrt((double) columns));
+        return parameter(name, torch.randn(new long[] {rows, columns}).mul(new Scalar(std)));
     }
 
     private Tensor norm(String name) {
