@@ -34,7 +34,7 @@ public final class TestTexts {
         return new Recipe(
                 "test",
                 7,
-                64,
+                256,
                 new NetShape(32, 64, 2, 4, 2, 8, 10000f, 1e-5f),
                 new Recipe.Optimizer(5e-3, 0.1, 2, 0.9, 0.95, 1e-8, 0.05, 1.0),
                 Map.of(
@@ -42,7 +42,7 @@ public final class TestTexts {
                         "copy", new Recipe.SourceWeights(1, 0)),
                 List.of(
                         new Recipe.Stage("first", 2, 64, 2, Map.of("copy", 1.0)),
-                        new Recipe.Stage("second", steps - 2, 128, 2, Map.of("copy", 0.2, "arithmetic", 0.8))),
-                new Recipe.Evaluation(1000, 64, 1));
+                        new Recipe.Stage("second", steps - 2, 256, 2, Map.of("copy", 0.2, "arithmetic", 0.8))),
+                new Recipe.Evaluation(1000, 256, 1));
     }
 }

@@ -11,6 +11,7 @@ import dev.kvasir.train.recipe.Recipe;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeAll;
@@ -107,7 +108,7 @@ class TrainingJobTest {
         job(recipe, "damaged").run(false, 1, new Losses());
         Path checkpoint = folder.resolve("damaged/checkpoint.pt");
         byte[] bytes = Files.readAllBytes(checkpoint);
-        Files.write(checkpoint, java.util.Arrays.copyOf(bytes, bytes.length / 2));
+        Files.write(checkpoint, Arrays.copyOf(bytes, bytes.length / 2));
 
         assertThatThrownBy(() -> job(recipe, "damaged").run(true, 2, new Losses()))
                 .isInstanceOf(InvalidFileException.class)

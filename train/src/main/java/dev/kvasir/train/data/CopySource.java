@@ -6,14 +6,14 @@ import java.util.SplittableRandom;
 
 /**
  * Random ids that repeat: a run of {@code period} ids, again and again to the end of the row; only what repeats counts.
- * Every other row has half its length as the period: a fixed distance is learnt first, and with it how to copy; the others
- * then teach to find the place by content.
+ * Every other row has half its length as the period: a fixed distance is learnt first, and with it how to copy; the others,
+ * of any period and rather short ones, then teach to find the place by content.
  *
  * <p>The shortest way to induction heads (Olsson et al., arXiv 2209.11895), without which retrieval does not begin to be
  * learnt at this size.
  */
 public final class CopySource implements RowSource {
-    private static final int SHORTEST = 8;
+    private static final int SHORTEST = 4;
 
     private final int vocabularySize;
 
@@ -31,7 +31,8 @@ public final class CopySource implements RowSource {
     public Row row(Split split, long index, int length) {
         SplittableRandom random = Mixing.random(name(), split, index, length);
         int half = Math.max(SHORTEST, length / 2);
-        int period = random.nextBoolean() ? half : random.nextInt(SHORTEST, half + 1);
+        double factor = random.nextDouble() * Math.log((double) half / SHORTEST);
+        int period = random.nextBoolean() ? half : (int) (SHORTEST * Math.exp(factor));
         int[] ids = new int[length + 1];
         float[] weights = new float[length + 1];
         for (int i = 0; i <= length; i++) {

@@ -11,7 +11,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -35,13 +37,7 @@ class RowsTest {
         tokenizer.close();
     }
 
-    private static Map<String, RowSource> sources(String... names) {
-        Map<String, Double> mixture = new java.util.HashMap<>();
-        Map<String, Recipe.SourceWeights> weights = new java.util.HashMap<>();
-        for (String name : names) {
-            mixture.put(name, 1.0);
-            weights.put(name, new Recipe.SourceWeights(2, 0.5f));
-        }
+    private static RowSource source(String name) {
         Recipe base = TestTexts.recipe(4);
         Recipe recipe = new Recipe(
                 "r",
@@ -49,16 +45,18 @@ class RowsTest {
                 64,
                 base.shape(),
                 base.optimizer(),
-                weights,
-                List.of(new Recipe.Stage("s", 1, 64, 1, mixture)),
+                Map.of(name, new Recipe.SourceWeights(2, 0.5f)),
+                List.of(new Recipe.Stage("s", 1, 64, 1, Map.of(name, 1.0))),
                 base.evaluation());
-        return Sources.of(recipe, tokenizer, TestTexts.VOCABULARY - 3, TestTexts.VOCABULARY - 2, Optional.empty());
+        return Objects.requireNonNull(
+                Sources.of(recipe, tokenizer, TestTexts.VOCABULARY - 3, TestTexts.VOCABULARY - 2, Optional.empty())
+                        .get(name));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"retrieval", "two-hop", "arithmetic", "labelling", "facts"})
     void answersOfARowDecodeToTextThatTheDocumentTellsElsewhereOrFollowsFromIt(String name) {
-        RowSource source = sources(name).get(name);
+        RowSource source = source(name);
         for (Split split : Split.values()) {
             Row row = source.row(split, 3, 512);
             assertThat(row.ids()).hasSize(513);
@@ -76,10 +74,10 @@ class RowsTest {
     @ParameterizedTest
     @ValueSource(strings = {"copy", "retrieval", "prose"})
     void rowsAreAFunctionOfTheirNumber(String name) {
-        Row once = sources(name).get(name).row(Split.TRAIN, 5, 128);
-        Row again = sources(name).get(name).row(Split.TRAIN, 5, 128);
-        Row other = sources(name).get(name).row(Split.TRAIN, 6, 128);
-        Row unseen = sources(name).get(name).row(Split.TEST, 5, 128);
+        Row once = source(name).row(Split.TRAIN, 5, 128);
+        Row again = source(name).row(Split.TRAIN, 5, 128);
+        Row other = source(name).row(Split.TRAIN, 6, 128);
+        Row unseen = source(name).row(Split.TEST, 5, 128);
 
         assertThat(once.ids()).isEqualTo(again.ids()).isNotEqualTo(other.ids()).isNotEqualTo(unseen.ids());
     }
@@ -89,7 +87,7 @@ class RowsTest {
         Row row = new CopySource(100).row(Split.TRAIN, 1, 64);
         for (int i = 1; i <= 64; i++) {
             int at = i;
-            boolean seenBefore = java.util.stream.IntStream.range(0, i).anyMatch(j -> row.ids()[j] == row.ids()[at]);
+            boolean seenBefore = IntStream.range(0, i).anyMatch(j -> row.ids()[j] == row.ids()[at]);
             if (row.weights()[i] > 0) {
                 assertThat(seenBefore).isTrue();
             }
