@@ -1,0 +1,40 @@
+package dev.kvasir.train.net;
+
+import dev.kvasir.InvalidInputException;
+
+/**
+ * The shape of a Llama decoder to train; embeddings are tied.
+ *
+ * @param hiddenSize width of the residual stream
+ * @param intermediateSize width of the gated MLP
+ * @param layers decoder layers
+ * @param heads query heads
+ * @param kvHeads key and value heads; divides {@code heads}
+ * @param headDim channels of a head; even
+ * @param ropeTheta base of the rotary frequencies
+ * @param rmsNormEpsilon added under the root of RMSNorm
+ */
+public record NetShape(
+        int hiddenSize,
+        int intermediateSize,
+        int layers,
+        int heads,
+        int kvHeads,
+        int headDim,
+        float ropeTheta,
+        float rmsNormEpsilon) {
+    /** Checks ranges and divisibility. */
+    public NetShape {
+        if (hiddenSize < 1 || intermediateSize < 1 || layers < 1 || heads < 1 || kvHeads < 1 || headDim < 2) {
+            throw new InvalidInputException("shape: every size must be at least 1 and headDim at least 2, found hidden "
+                    + hiddenSize + ", intermediate " + intermediateSize + ", layers " + layers + ", heads " + heads
+                    + ", kvHeads " + kvHeads + ", headDim " + headDim);
+        }
+        if (heads % kvHeads != 0) {
+            throw new InvalidInputException("shape: heads " + heads + " is not a multiple of kvHeads " + kvHeads);
+        }
+        if (headDim % 2 != 0) {
+            throw new InvalidInputException("shape: headDim must be even for RoPE, found " + headDim);
+        }
+    }
+}

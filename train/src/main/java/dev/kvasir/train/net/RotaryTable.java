@@ -1,0 +1,60 @@
+package dev.kvasir.train.net;
+
+import static org.bytedeco.pytorch.global.torch.cat;
+
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/** RoPE in the half-split order of Hugging Face's Llama; the table grows to the longest row seen. */
+final class RotaryTable {
+    private final int headDim;
+    private final float theta;
+    private final ScalarType compute;
+    private Tensor cos = new Tensor();
+    private Tensor sin = new Tensor();
+    private long length;
+
+    RotaryTable(int headDim, float theta, ScalarType compute) {
+        this.headDim = headDim;
+        this.theta = theta;
+        this.compute = compute;
+    }
+
+    /** Rotates {@code [rows][heads][length][headDim]} by positions 0 to {@code length - 1}. */
+    Tensor apply(Tensor x, long rowLength) {
+        if (rowLength > length) {
+            build((int) rowLength);
+        }
+        int half = headDim / 2;
+        Tensor turned = cat(new TensorVector(x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)), -1);
+        return x.mul(cos.narrow(0, 0, rowLength)).add(turned.mul(sin.narrow(0, 0, rowLength)));
+    }
+
+    private void build(int rows) {
+        float[] c = new float[rows * headDim];
+        float[] s = new float[rows * headDim];
+        int half = headDim / 2;
+        for (int i = 0; i < half; i++) {
+            double frequency = Math.pow(theta, -2.0 * i / headDim);
+            for (int p = 0; p < rows; p++) {
+                float cosine = (float) Math.cos(p * frequency);
+                float sine = (float) Math.sin(p * frequency);
+                c[p * headDim + i] = cosine;
+                c[p * headDim + half + i] = cosine;
+                s[p * headDim + i] = sine;
+                s[p * headDim + half + i] = sine;
+            }
+        }
+        // Kept across steps: detached from whatever pointer scope the caller is in.
+        cos = keep(c, rows);
+        sin = keep(s, rows);
+        length = rows;
+    }
+
+    private Tensor keep(float[] values, int rows) {
+        Tensor t = Tensors.of(values, rows, headDim).to(compute);
+        t.retainReference();
+        return t;
+    }
+}
