@@ -5,7 +5,6 @@ import static dev.kvasir.cache.kernel.Species.V;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * The product of one row with packed codes, no element of which is ever dequantized.
@@ -101,6 +100,7 @@ final class VectorRead {
             int outOffset,
             float constant) {
         int units = (laneTo - laneFrom) / PackedLayout.UNIT;
+        int tables = layout.depth() + layout.lanes();
         for (int plane = 0; plane < layout.planes(); plane++) {
             int width = layout.planeBits(plane);
             if (plane > 0) {
@@ -110,7 +110,7 @@ final class VectorRead {
             long unitStride = layout.wordOffset(plane, 1, 0) - layout.wordOffset(plane, 0, 0);
             int words = depth * width / 32;
             float first = plane == 0 ? constant : 0;
-            VectorPlanes.add(width, page, offset, unitStride, units, words, weights, out, outOffset, first);
+            VectorPlanes.add(width, page, offset, unitStride, units, words, weights, tables, out, outOffset, first);
         }
     }
 
@@ -123,7 +123,7 @@ final class VectorRead {
             weights.intoArray(work, i);
             sums = sums.add(weights);
         }
-        return sums.reduceLanes(VectorOperators.ADD);
+        return Species.sum(sums);
     }
 
     private static float dotF16(MemorySegment page, long offset, int count, float[] x, int xOffset) {
@@ -131,6 +131,6 @@ final class VectorRead {
         for (int i = 0; i < count; i += V) {
             sums = VectorElements.f16(page, offset + 2L * i).fma(FloatVector.fromArray(F, x, xOffset + i), sums);
         }
-        return sums.reduceLanes(VectorOperators.ADD);
+        return Species.sum(sums);
     }
 }
