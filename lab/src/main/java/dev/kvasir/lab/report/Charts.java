@@ -11,18 +11,15 @@ import java.util.stream.IntStream;
 
 /** The charts of the report: three qualities against bytes, speed against depth. */
 final class Charts {
-    /** Perplexities that differ by more than this factor are drawn on a logarithmic axis. */
-    private static final double WIDE = 3;
-
     private Charts() {}
 
     /** Writes a figure for each chart there are figures for. */
     static void write(Markup page, ComparisonResult result) {
         List<Row> rows = result.rows();
-        page.open("section").element("h2", "Quality against memory");
+        page.open("section").element("h2", "Charts");
         page.element(
                 "p",
-                "Each number is a row of the table. Left is smaller. The dashed line joins the caches that no other beats in"
+                "Each number is a row of the table. Left is less memory. The dashed line joins the caches that no other beats in"
                         + " both memory and quality.",
                 "class",
                 "note");
@@ -33,41 +30,26 @@ final class Charts {
                 "KL divergence from the exact cache",
                 "Lower is better: how far the next-token probabilities move. The most sensitive of the three.",
                 new ScatterChart.Quantity(
-                        "KLD, nats (log)",
-                        true,
-                        true,
-                        0,
-                        Double.POSITIVE_INFINITY,
-                        value -> Numbers.significant(value, 2)),
+                        "KLD, nats (log)", true, true, 0, Double.POSITIVE_INFINITY, value -> Numbers.plain(value, 2)),
                 points(rows, i -> rows.get(i).quality().kld()));
         perplexity(page, rows);
         accuracy(page, rows);
-        page.close("div");
-        page.element("h2", "Speed against depth");
-        page.open("div", "class", "charts");
         speed(page, rows);
         page.close("div").close("section");
     }
 
     private static void perplexity(Markup page, List<Row> rows) {
-        double least =
-                rows.stream().mapToDouble(row -> row.quality().ppl()).min().orElseThrow();
-        double most =
-                rows.stream().mapToDouble(row -> row.quality().ppl()).max().orElseThrow();
-        boolean wide = most > WIDE * least;
+        double exact = rows.getFirst().quality().ppl();
         scatter(
                 page,
                 "ppl",
                 "Perplexity",
-                "Lower is better: how well the true next token is predicted.",
+                "Lower is better: percent that the cache adds to the exact perplexity of "
+                        + Numbers.significant(exact, 4) + ".",
                 new ScatterChart.Quantity(
-                        wide ? "perplexity (log)" : "perplexity",
-                        wide,
-                        true,
-                        0,
-                        Double.POSITIVE_INFINITY,
-                        value -> Numbers.significant(value, 4)),
-                points(rows, i -> rows.get(i).quality().ppl()));
+                        "perplexity added, % (log)",
+                        true, true, 0, Double.POSITIVE_INFINITY, value -> value > 0 ? Numbers.plain(value, 3) : "≤ 0"),
+                points(rows, i -> 100 * (rows.get(i).quality().ppl() / exact - 1)));
     }
 
     private static void accuracy(Markup page, List<Row> rows) {
@@ -80,7 +62,7 @@ final class Charts {
                             series, row.cache(), row.bytesPerToken(), answers.share(), answers.low(), answers.high())));
         }
         if (!points.isEmpty()) {
-            DoubleFunction<String> percent = value -> Numbers.significant(100 * value, 3) + " %";
+            DoubleFunction<String> percent = value -> Numbers.plain(100 * value, 3) + " %";
             scatter(
                     page,
                     "accuracy",

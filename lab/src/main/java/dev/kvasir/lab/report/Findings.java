@@ -10,6 +10,7 @@ import java.util.stream.Stream;
 /** What a reader in a hurry wants to know, each with the rule it was found by. */
 final class Findings {
     private static final double NEARLY_EXACT_TOP1 = 0.99;
+    private static final double USABLE_TOP1 = 0.9;
 
     private Findings() {}
 
@@ -52,7 +53,7 @@ final class Findings {
                     .filter(row -> row.accuracy()
                             .filter(own -> own.high() >= reference.share())
                             .isPresent()));
-            String what = "Smallest whose answers are not clearly fewer";
+            String what = "Smallest without a clear loss of right answers";
             found.ifPresentOrElse(
                     row -> card(
                             page,
@@ -67,13 +68,17 @@ final class Findings {
     }
 
     private static void fastest(Markup page, Row exact, List<Row> others) {
-        Row row = others.stream()
-                .max(Comparator.comparingDouble(other -> other.speed().deepestDecode()))
-                .orElseThrow();
+        Optional<Row> found = others.stream()
+                .filter(other -> other.quality().top1() >= USABLE_TOP1)
+                .max(Comparator.comparingDouble(other -> other.speed().deepestDecode()));
+        if (found.isEmpty()) {
+            return;
+        }
+        Row row = found.get();
         var deepest = row.speed().depths().getLast();
         card(
                 page,
-                "Fastest decoding at " + Numbers.count(deepest.depth()) + " tokens",
+                "Fastest at " + Numbers.count(deepest.depth()) + " tokens that keeps 90 % of the top choices",
                 row.cache(),
                 Numbers.significant(deepest.decode().median(), 3) + " tokens/s, "
                         + Numbers.ratio(deepest.ratio().median()) + " of " + exact.cache());
@@ -85,7 +90,7 @@ final class Findings {
 
     private static String size(Row row, Row exact) {
         return Numbers.bytes(row.bytesPerToken()) + " a token, "
-                + Numbers.significant(exact.bytesPerToken() / row.bytesPerToken(), 3) + "× less than "
+                + Numbers.significant(exact.bytesPerToken() / row.bytesPerToken(), 3) + "× smaller than "
                 + exact.cache();
     }
 

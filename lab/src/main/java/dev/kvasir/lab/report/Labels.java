@@ -51,6 +51,10 @@ final class Labels {
         double[][] starts = {
             {badge.x + GAP, badge.y + 4},
             {badge.x - GAP - width, badge.y + 4},
+            {badge.x + GAP - 2, badge.y - 5},
+            {badge.x + GAP - 2, badge.y + 13},
+            {badge.x - GAP - width + 2, badge.y + 13},
+            {badge.x - GAP - width + 2, badge.y - 5},
             {badge.x - width / 2, badge.y - GAP - 1},
             {badge.x - width / 2, badge.y + GAP + 8},
             {badge.x - 4, badge.y - GAP - 1},

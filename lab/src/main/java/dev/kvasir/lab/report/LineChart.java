@@ -21,8 +21,8 @@ final class LineChart {
         double[] depths = lines.stream()
                 .flatMapToDouble(line -> line.depths.stream().mapToDouble(Integer::doubleValue))
                 .toArray();
-        List<Double> speeds = new ArrayList<>(List.of(0.0));
-        lines.forEach(line -> line.speeds.forEach(speed -> speeds.add(speed.max())));
+        List<Double> speeds = new ArrayList<>();
+        lines.forEach(line -> line.speeds.forEach(speed -> speeds.addAll(List.of(speed.min(), speed.max()))));
         double[] speedValues = speeds.stream().mapToDouble(Double::doubleValue).toArray();
         double deepest = Arrays.stream(depths).max().orElse(1);
         Axis x = new Axis(0, Math.max(1, deepest), false, Plot.LEFT + 8, LINE_END, 0);
@@ -34,7 +34,7 @@ final class LineChart {
                 value -> Numbers.count(Math.round(value)),
                 y,
                 "decoded tokens per second",
-                value -> Numbers.significant(value, 3));
+                value -> Numbers.plain(value, 4));
         lines.forEach(line -> draw(plot, line, x, y));
         badges(plot, lines, y);
         return plot.finish();

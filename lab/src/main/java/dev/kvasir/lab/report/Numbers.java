@@ -1,5 +1,8 @@
 package dev.kvasir.lab.report;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.math.RoundingMode;
 import java.util.Locale;
 
 /** Numbers as people read them. */
@@ -17,13 +20,38 @@ public final class Numbers {
         if (!Double.isFinite(value)) {
             return String.valueOf(value);
         }
-        int exponent = (int) Math.floor(Math.log10(Math.abs(value)));
-        if (exponent < -3) {
-            double mantissa = value / Math.pow(10, exponent);
-            return String.format(Locale.ROOT, "%." + (Math.min(digits, 2) - 1) + "f", mantissa) + "×" + power(exponent);
+        BigDecimal rounded = rounded(value, digits);
+        if (exponent(rounded) < -3) {
+            BigDecimal few = rounded(value, Math.min(digits, 2));
+            int exponent = exponent(few);
+            return String.format(Locale.ROOT, "%." + (few.precision() - 1) + "f", few.scaleByPowerOfTen(-exponent))
+                    + "×" + power(exponent);
         }
-        int decimals = Math.clamp(digits - 1L - exponent, 0, 6);
-        return String.format(Locale.ROOT, "%,." + decimals + "f", value);
+        int decimals = Math.clamp(digits - 1L - exponent(rounded), 0, 6);
+        return String.format(
+                Locale.ROOT, "%,." + decimals + "f", rounded(value, Math.max(digits, exponent(rounded) + 1)));
+    }
+
+    private static BigDecimal rounded(double value, int digits) {
+        return new BigDecimal(value).round(new MathContext(digits, RoundingMode.HALF_EVEN));
+    }
+
+    private static int exponent(BigDecimal value) {
+        return value.precision() - value.scale() - 1;
+    }
+
+    /** As {@link #significant}, without zeros at the end; powers of ten alone where they are exact. */
+    static String plain(double value, int digits) {
+        String text = significant(value, digits);
+        int times = text.indexOf('×');
+        String number = times < 0 ? text : text.substring(0, times);
+        if (number.contains(".")) {
+            number = number.replaceAll("0+$", "").replaceAll("\\.$", "");
+        }
+        if (times < 0) {
+            return number;
+        }
+        return number.equals("1") ? text.substring(times + 1) : number + text.substring(times);
     }
 
     /** {@code 10} with a superscript exponent. */
@@ -49,6 +77,11 @@ public final class Numbers {
     /** As {@link #bytes(double)}. */
     public static String bytes(long bytes) {
         return bytes((double) bytes);
+    }
+
+    /** Bytes as an axis shows them, without zeros at the end. */
+    static String plainBytes(double bytes) {
+        return bytes(bytes).replaceAll("(\\.\\d*?)0+ ", "$1 ").replace(". ", " ");
     }
 
     /** A count with thousands grouped. */

@@ -6,9 +6,9 @@ import java.util.function.DoubleFunction;
 final class Plot {
     static final double WIDTH = 440;
     static final double HEIGHT = 330;
-    static final double LEFT = 54;
+    static final double LEFT = 50;
     static final double RIGHT = 424;
-    static final double TOP = 12;
+    static final double TOP = 30;
     static final double BOTTOM = 282;
     static final double BADGE = 8.5;
 
@@ -58,22 +58,14 @@ final class Plot {
             yTick(y.at(tick.value()), tick.label());
         }
         if (y.hasZero()) {
-            yTick(y.zeroAt(), "0");
+            yTick(y.zeroAt(), yFormat.apply(0));
             double cut = (y.from() + y.zeroAt()) / 2;
             svg.empty("line", "class", "cut", "x1", LEFT, "x2", RIGHT, "y1", cut, "y2", cut);
         }
         svg.empty("line", "class", "axis", "x1", LEFT, "x2", RIGHT, "y1", BOTTOM, "y2", BOTTOM);
         svg.empty("line", "class", "axis", "x1", LEFT, "x2", LEFT, "y1", TOP, "y2", BOTTOM);
         svg.element("text", xName, "class", "name", "x", (LEFT + RIGHT) / 2, "y", HEIGHT - 10, "text-anchor", "middle");
-        svg.element(
-                "text",
-                yName,
-                "class",
-                "name",
-                "transform",
-                "translate(13 " + (int) ((TOP + BOTTOM) / 2) + ") rotate(-90)",
-                "text-anchor",
-                "middle");
+        svg.element("text", yName, "class", "name", "x", 4, "y", 13);
     }
 
     private void yTick(double at, String label) {

@@ -48,7 +48,7 @@ final class ScatterChart {
                 ? Axis.logarithmic(values, Plot.BOTTOM, Plot.TOP)
                 : Axis.linear(values, quantity.floor, quantity.ceiling, Plot.BOTTOM, Plot.TOP);
         Plot plot = new Plot(id, title, describe(points, quantity));
-        plot.axes(x, "bytes per token, all layers (log)", Numbers::bytes, y, quantity.name, quantity.format);
+        plot.axes(x, "bytes per token, all layers (log)", Numbers::plainBytes, y, quantity.name, quantity.format);
         frontier(plot, points, quantity, x, y);
         for (Point point : points) {
             if (point.high > point.low) {
