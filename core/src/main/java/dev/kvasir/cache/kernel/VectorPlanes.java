@@ -1,0 +1,189 @@
+package dev.kvasir.cache.kernel;
+
+import static dev.kvasir.cache.kernel.Species.F;
+import static dev.kvasir.cache.kernel.Species.I;
+import static dev.kvasir.cache.kernel.Species.V;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Sums of weights times the codes of one plane.
+ *
+ * <p>On 16 lanes an in-register permute is a table of 16 floats. Four bits of a word, be they four 1-bit codes, two 2-bit
+ * codes or one 4-bit code, look up the sum of their weighted codes at once, which saves the mask, the conversion and the
+ * multiplication of each. Wider codes and shorter vectors shift, mask, convert and multiply.
+ *
+ * <p>The JIT gives up on inlining vector operations once a compilation unit has some seventy of them, and every one not
+ * inlined costs an object. So each loop here is a method of its own; {@link #lookUp} is moreover longer than what the JIT
+ * inlines into a caller (325 bytes of bytecode).
+ */
+final class VectorPlanes {
+    private static final boolean TABLES = V == 16;
+    private static final int UNIT_BYTES = PackedLayout.UNIT * 4;
+
+    /** In lane i: i, and the fields of i of two bits and of one. */
+    private static final FloatVector LANE = pattern(0, 15);
+
+    private static final FloatVector PAIR0 = pattern(0, 3);
+    private static final FloatVector PAIR1 = pattern(2, 3);
+    private static final FloatVector BIT0 = pattern(0, 1);
+    private static final FloatVector BIT1 = pattern(1, 1);
+    private static final FloatVector BIT2 = pattern(2, 1);
+    private static final FloatVector BIT3 = pattern(3, 1);
+
+    private VectorPlanes() {}
+
+    private static FloatVector pattern(int shift, int mask) {
+        float[] lanes = new float[V];
+        for (int i = 0; i < V; i++) {
+            lanes[i] = i >>> shift & mask;
+        }
+        return FloatVector.fromArray(F, lanes, 0);
+    }
+
+    /**
+     * {@code out[l] += constant + sum over j of weights[j] * field[j][l]}.
+     *
+     * @param width bits of a field
+     * @param offset of the first word row of the first unit
+     * @param unitStride bytes from unit to unit
+     * @param words word rows to read of each unit
+     * @param tableOffset where {@code weights} has room for 128 numbers a word row
+     */
+    static void add(
+            int width,
+            MemorySegment page,
+            long offset,
+            long unitStride,
+            int units,
+            int words,
+            float[] weights,
+            int tableOffset,
+            float[] out,
+            int outOffset,
+            float constant) {
+        int unit = 0;
+        if (TABLES && width <= 4) {
+            fillTables(width, weights, words * 8, tableOffset);
+            for (; unit + 2 <= units; unit += 2) {
+                long first = offset + unit * unitStride;
+                int o = outOffset + unit * PackedLayout.UNIT;
+                lookUp(page, first, first + unitStride, words, weights, tableOffset, out, o, constant);
+            }
+        }
+        for (; unit < units; unit++) {
+            int o = outOffset + unit * PackedLayout.UNIT;
+            for (int lane = 0; lane < PackedLayout.UNIT; lane += V) {
+                long first = offset + unit * unitStride + lane * 4L;
+                convert(width, page, first, words, weights, out, o + lane, constant);
+            }
+        }
+    }
+
+    /** The tables of the four-bit fields of a run of words, 16 numbers each. */
+    private static void fillTables(int width, float[] weights, int count, int tableOffset) {
+        switch (width) {
+            case 1 -> {
+                for (int i = 0; i < count; i++) {
+                    FloatVector table = BIT0.mul(weights[4 * i]);
+                    table = BIT1.fma(FloatVector.broadcast(F, weights[4 * i + 1]), table);
+                    table = BIT2.fma(FloatVector.broadcast(F, weights[4 * i + 2]), table);
+                    table = BIT3.fma(FloatVector.broadcast(F, weights[4 * i + 3]), table);
+                    table.intoArray(weights, tableOffset + 16 * i);
+                }
+            }
+            case 2 -> {
+                for (int i = 0; i < count; i++) {
+                    FloatVector table = PAIR0.mul(weights[2 * i]);
+                    table = PAIR1.fma(FloatVector.broadcast(F, weights[2 * i + 1]), table);
+                    table.intoArray(weights, tableOffset + 16 * i);
+                }
+            }
+            default -> {
+                for (int i = 0; i < count; i++) {
+                    LANE.mul(weights[i]).intoArray(weights, tableOffset + 16 * i);
+                }
+            }
+        }
+    }
+
+    /** Two units at a time, so that a table loaded serves both. A lookup ignores all but the four low bits. */
+    private static void lookUp(
+            MemorySegment page,
+            long p0,
+            long p1,
+            int words,
+            float[] tables,
+            int tableOffset,
+            float[] out,
+            int o,
+            float constant) {
+        FloatVector a0 = FloatVector.fromArray(F, out, o).add(constant);
+        FloatVector a1 = FloatVector.fromArray(F, out, o + V).add(constant);
+        FloatVector b0 = FloatVector.zero(F);
+        FloatVector b1 = FloatVector.zero(F);
+        int t = tableOffset;
+        for (int k = 0; k < words; k++) {
+            IntVector c0 = IntVector.fromMemorySegment(I, page, p0 + (long) k * UNIT_BYTES, ByteOrder.LITTLE_ENDIAN);
+            IntVector c1 = IntVector.fromMemorySegment(I, page, p1 + (long) k * UNIT_BYTES, ByteOrder.LITTLE_ENDIAN);
+            for (int half = 0; half < 2; half++, t += 4 * V) {
+                IntVector table = FloatVector.fromArray(F, tables, t).reinterpretAsInts();
+                a0 = a0.add(c0.selectFrom(table).reinterpretAsFloats());
+                a1 = a1.add(c1.selectFrom(table).reinterpretAsFloats());
+                table = FloatVector.fromArray(F, tables, t + V).reinterpretAsInts();
+                b0 = b0.add(
+                        c0.lanewise(VectorOperators.LSHR, 4).selectFrom(table).reinterpretAsFloats());
+                b1 = b1.add(
+                        c1.lanewise(VectorOperators.LSHR, 4).selectFrom(table).reinterpretAsFloats());
+                table = FloatVector.fromArray(F, tables, t + 2 * V).reinterpretAsInts();
+                a0 = a0.add(
+                        c0.lanewise(VectorOperators.LSHR, 8).selectFrom(table).reinterpretAsFloats());
+                a1 = a1.add(
+                        c1.lanewise(VectorOperators.LSHR, 8).selectFrom(table).reinterpretAsFloats());
+                table = FloatVector.fromArray(F, tables, t + 3 * V).reinterpretAsInts();
+                b0 = b0.add(
+                        c0.lanewise(VectorOperators.LSHR, 12).selectFrom(table).reinterpretAsFloats());
+                b1 = b1.add(
+                        c1.lanewise(VectorOperators.LSHR, 12).selectFrom(table).reinterpretAsFloats());
+                c0 = c0.lanewise(VectorOperators.LSHR, 16);
+                c1 = c1.lanewise(VectorOperators.LSHR, 16);
+            }
+        }
+        a0.add(b0).intoArray(out, o);
+        a1.add(b1).intoArray(out, o + V);
+    }
+
+    /** One vector of lanes. The shift is by a vector: a count that is no constant would cost another instruction. */
+    private static void convert(
+            int width,
+            MemorySegment page,
+            long offset,
+            int words,
+            float[] weights,
+            float[] out,
+            int o,
+            float constant) {
+        int perWord = 32 / width;
+        IntVector mask = IntVector.broadcast(I, (1 << width) - 1);
+        IntVector shift = IntVector.broadcast(I, width);
+        FloatVector a = FloatVector.fromArray(F, out, o).add(constant);
+        FloatVector b = FloatVector.zero(F);
+        for (int k = 0; k < words; k++) {
+            IntVector codes =
+                    IntVector.fromMemorySegment(I, page, offset + (long) k * UNIT_BYTES, ByteOrder.LITTLE_ENDIAN);
+            for (int j = k * perWord; j < (k + 1) * perWord; j += 2) {
+                a = ((FloatVector) codes.and(mask).convert(VectorOperators.I2F, 0))
+                        .fma(FloatVector.broadcast(F, weights[j]), a);
+                codes = codes.lanewise(VectorOperators.LSHR, shift);
+                b = ((FloatVector) codes.and(mask).convert(VectorOperators.I2F, 0))
+                        .fma(FloatVector.broadcast(F, weights[j + 1]), b);
+                codes = codes.lanewise(VectorOperators.LSHR, shift);
+            }
+        }
+        a.add(b).intoArray(out, o);
+    }
+}

@@ -1,0 +1,174 @@
+package dev.kvasir.cache.kernel;
+
+import static dev.kvasir.cache.kernel.Species.F;
+import static dev.kvasir.cache.kernel.Species.I;
+import static dev.kvasir.cache.kernel.Species.V;
+
+import dev.kvasir.cache.kernel.PackedLayout.Axis;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+
+/** Turns a tile of packed codes into floats, where many rows will read it. */
+final class VectorUnpack {
+    private static final int UNIT_BYTES = PackedLayout.UNIT * 4;
+
+    private VectorUnpack() {}
+
+    static void unpack(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        if (layout.axis() == Axis.PER_DEPTH) {
+            int lane = laneFrom;
+            while (lane < laneTo) {
+                int groupEnd = Math.min(laneTo, (lane / layout.group() + 1) * layout.group());
+                int o = outOffset + lane - laneFrom;
+                groupOfLanes(layout, page, lane, groupEnd, depthFrom, depthTo, out, o, outStride, work);
+                lane = groupEnd;
+            }
+            return;
+        }
+        for (int depth = depthFrom; depth < depthTo; depth += layout.group()) {
+            int o = outOffset + (depth - depthFrom) * outStride;
+            groupOfDepths(layout, page, laneFrom, laneTo, depth, out, o, outStride);
+        }
+    }
+
+    private static void groupOfLanes(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        int count = depthTo - depthFrom;
+        int group = laneFrom / layout.group();
+        VectorElements.decodeF16(page, layout.scaleOffset(group) + depthFrom * 2L, count, work, 0);
+        if (layout.quantizer().hasZero()) {
+            VectorElements.decodeF16(page, layout.zeroOffset(group) + depthFrom * 2L, count, work, count);
+        } else {
+            System.arraycopy(work, 0, work, count, count);
+            VectorSoftmax.scale(work, count, count, -layout.quantizer().offset());
+        }
+        for (int plane = 0; plane < layout.planes(); plane++) {
+            int width = layout.planeBits(plane);
+            if (plane > 0) {
+                VectorSoftmax.scale(work, 0, count, 1 << layout.planeShift(plane));
+            }
+            for (int lane = laneFrom; lane < laneTo; lane += V) {
+                long offset = wordOffset(layout, plane, lane, depthFrom);
+                int o = outOffset + lane - laneFrom;
+                byDepth(width, page, offset, count, work, plane == 0, out, o, outStride);
+            }
+        }
+    }
+
+    private static long wordOffset(PackedLayout layout, int plane, int lane, int depth) {
+        return layout.wordOffset(plane, lane / PackedLayout.UNIT, depth * layout.planeBits(plane) / 32)
+                + lane % PackedLayout.UNIT * 4L;
+    }
+
+    /**
+     * One vector of lanes of one plane: {@code out[j] = scales[j] * field + zeros[j]} for the first plane, {@code out[j] +=
+     * scales[j] * field} for the others.
+     */
+    private static void byDepth(
+            int width,
+            MemorySegment page,
+            long offset,
+            int count,
+            float[] scalesThenZeros,
+            boolean first,
+            float[] out,
+            int o,
+            int stride) {
+        int perWord = 32 / width;
+        IntVector mask = IntVector.broadcast(I, (1 << width) - 1);
+        IntVector shift = IntVector.broadcast(I, width);
+        int at = o;
+        for (int j = 0; j < count; j += perWord, offset += UNIT_BYTES) {
+            IntVector codes = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN);
+            for (int i = j; i < j + perWord; i++, at += stride) {
+                FloatVector base = first
+                        ? FloatVector.broadcast(F, scalesThenZeros[count + i])
+                        : FloatVector.fromArray(F, out, at);
+                ((FloatVector) codes.and(mask).convert(VectorOperators.I2F, 0))
+                        .fma(FloatVector.broadcast(F, scalesThenZeros[i]), base)
+                        .intoArray(out, at);
+                codes = codes.lanewise(VectorOperators.LSHR, shift);
+            }
+        }
+    }
+
+    private static void groupOfDepths(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depth,
+            float[] out,
+            int outOffset,
+            int outStride) {
+        int group = depth / layout.group();
+        for (int plane = 0; plane < layout.planes(); plane++) {
+            for (int lane = laneFrom; lane < laneTo; lane += V) {
+                FloatVector scale = VectorElements.f16(page, layout.scaleOffset(group) + lane * 2L);
+                FloatVector zero = layout.quantizer().hasZero()
+                        ? VectorElements.f16(page, layout.zeroOffset(group) + lane * 2L)
+                        : scale.mul(-layout.quantizer().offset());
+                byLane(
+                        layout.planeBits(plane),
+                        page,
+                        wordOffset(layout, plane, lane, depth),
+                        layout.group(),
+                        scale.mul(1 << layout.planeShift(plane)),
+                        zero,
+                        plane == 0,
+                        out,
+                        outOffset + lane - laneFrom,
+                        outStride);
+            }
+        }
+    }
+
+    private static void byLane(
+            int width,
+            MemorySegment page,
+            long offset,
+            int count,
+            FloatVector scale,
+            FloatVector zero,
+            boolean first,
+            float[] out,
+            int o,
+            int stride) {
+        int perWord = 32 / width;
+        IntVector mask = IntVector.broadcast(I, (1 << width) - 1);
+        IntVector shift = IntVector.broadcast(I, width);
+        int at = o;
+        for (int j = 0; j < count; j += perWord, offset += UNIT_BYTES) {
+            IntVector codes = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN);
+            for (int i = 0; i < perWord; i++, at += stride) {
+                FloatVector base = first ? zero : FloatVector.fromArray(F, out, at);
+                ((FloatVector) codes.and(mask).convert(VectorOperators.I2F, 0))
+                        .fma(scale, base)
+                        .intoArray(out, at);
+                codes = codes.lanewise(VectorOperators.LSHR, shift);
+            }
+        }
+    }
+}
