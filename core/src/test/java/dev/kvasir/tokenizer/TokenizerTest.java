@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kvasir.format.TestTokenizers;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -124,6 +125,24 @@ class TokenizerTest {
     }
 
     @Test
+    void tokensWithoutTextDoNotMakeTheNextOneTheFirst() throws IOException {
+        ObjectNode kind = TestTokenizers.unigram();
+        ObjectNode erase = ((ArrayNode) kind.get("decoder").get("decoders")).insertObject(0);
+        erase.put("type", "Replace").put("content", "").putObject("pattern").put("String", "a");
+        try (Tokenizer tokenizer = open(kind)) {
+            int the = tokenizer.id("\u2581the").orElseThrow();
+            int nothing = tokenizer.id("a").orElseThrow();
+            for (int count = 0; count < 40; count++) {
+                int[] ids = new int[count + 2];
+                Arrays.fill(ids, nothing);
+                ids[0] = the;
+                ids[count + 1] = the;
+                assertThat(streamed(tokenizer, ids)).isEqualTo("the the");
+            }
+        }
+    }
+
+    @Test
     void givesTextBackThroughBytes() throws IOException {
         Random random = new Random(4);
         try (Tokenizer tokenizer = open(TestTokenizers.byteLevel())) {
@@ -201,18 +220,32 @@ class TokenizerTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("kinds")
+    void streamsThroughABoundedWindow(ObjectNode kind) throws IOException {
+        TestTokenizers.write(folder, kind);
+        TokenizerFile file = TokenizerFile.read(folder, VOCABULARY);
+        int[] longest = {0};
+        PieceStream stream = new PieceStream(
+                file,
+                ids -> {
+                    longest[0] = Math.max(longest[0], ids.length);
+                    return "x".repeat(ids.length);
+                },
+                false);
+        new Random(5).ints(10_000, 0, VOCABULARY).forEach(stream::next);
+        assertThat(longest[0]).isBetween(1, 8);
+    }
+
     @Test
-    void streamingDoesNotSlowDownWithLength() throws IOException {
-        // What a token costs natively is bounded by the window, so a long text must not cost more by the token.
-        try (Tokenizer tokenizer = open(TestTokenizers.unigram())) {
-            int[] ids = new Random(5).ints(200_000, 3, 277).toArray();
-            Tokenizer.Stream stream = tokenizer.stream();
-            long chars = 0;
-            for (int id : ids) {
-                chars += stream.next(id).length();
-            }
-            chars += stream.finish().length();
-            assertThat(chars).isEqualTo(tokenizer.decode(ids).length());
+    void severalThreadsMayEncodeAtOnce() throws IOException {
+        Random random = new Random(6);
+        List<String> texts =
+                Stream.generate(() -> randomText(random)).limit(2000).toList();
+        try (Tokenizer tokenizer = open(TestTokenizers.byteLevel())) {
+            List<int[]> expected = texts.stream().map(tokenizer::encode).toList();
+            List<int[]> found = texts.parallelStream().map(tokenizer::encode).toList();
+            assertThat(found).usingRecursiveComparison().isEqualTo(expected);
         }
     }
 }
