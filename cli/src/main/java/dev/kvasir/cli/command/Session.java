@@ -1,0 +1,132 @@
+package dev.kvasir.cli.command;
+
+import dev.kvasir.InvalidInputException;
+import dev.kvasir.cache.CacheShape;
+import dev.kvasir.cache.CacheSpec;
+import dev.kvasir.cache.Caches;
+import dev.kvasir.cache.KvCache;
+import dev.kvasir.cache.PagePool;
+import dev.kvasir.cli.UsageException;
+import dev.kvasir.cli.option.ComputeOptions;
+import dev.kvasir.engine.Generator;
+import dev.kvasir.format.ModelFolder;
+import dev.kvasir.model.Decoder;
+import dev.kvasir.model.Model;
+import dev.kvasir.model.ModelConfig;
+import dev.kvasir.tensor.Workers;
+import dev.kvasir.tokenizer.Tokenizer;
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+
+/** A model open for generating: its tokenizer, threads, cache memory and decoder. */
+final class Session implements AutoCloseable {
+    private static final int PREFILL_CHUNK = 512;
+
+    private final Model model;
+    private final Tokenizer tokenizer;
+    private final Workers workers;
+    private final PagePool pool;
+    private final Generator generator;
+
+    private Session(Model model, Tokenizer tokenizer, Workers workers, PagePool pool) {
+        this.model = model;
+        this.tokenizer = tokenizer;
+        this.workers = workers;
+        this.pool = pool;
+        this.generator = new Generator(model, tokenizer, new Decoder(model, workers), PREFILL_CHUNK);
+    }
+
+    /** Opens the model in {@code folder}; fails with a line about the file that does not serve. */
+    static Session open(Path folder, ComputeOptions compute) {
+        int threads = compute.threads();
+        Model model = ModelFolder.open(folder);
+        long budget = compute.cacheBudget(model.weightBytes());
+        Tokenizer tokenizer = Tokenizer.open(folder, model.config().vocabularySize());
+        return new Session(model, tokenizer, workers(threads), new PagePool(budget));
+    }
+
+    private static Workers workers(int threads) {
+        throw new UnsupportedOperationException("" + threads);
+    }
+
+    Model model() {
+        return model;
+    }
+
+    Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    Generator generator() {
+        return generator;
+    }
+
+    /**
+     * Ids to feed into {@code cache}. A text that starts a sequence gets the model's first token, if it has one.
+     *
+     * @throws UsageException if there is nothing to feed
+     * @throws InvalidInputException if cache and text together are longer than the model's context
+     */
+    int[] prompt(String text, KvCache cache) {
+        int[] ids = tokenizer.encode(text);
+        if (cache.length() == 0 && model.config().bosToken().isPresent()) {
+            int[] withStart = new int[ids.length + 1];
+            withStart[0] = model.config().bosToken().get();
+            System.arraycopy(ids, 0, withStart, 1, ids.length);
+            ids = withStart;
+        }
+        if (ids.length == 0) {
+            throw new UsageException("the prompt is empty: allowed is at least one token");
+        }
+        int context = model.config().contextLength();
+        if ((long) cache.length() + ids.length > context) {
+            throw new InvalidInputException("the prompt has " + ids.length + " tokens and the cache " + cache.length()
+                    + ": together allowed are " + context + ", the context of " + model.name());
+        }
+        return ids;
+    }
+
+    /** A new, empty cache. */
+    KvCache newCache(CacheSpec spec) {
+        return Caches.create(spec, shape(), pool, workers);
+    }
+
+    private CacheShape shape() {
+        ModelConfig config = model.config();
+        return new CacheShape(config.layers(), config.heads(), config.kvHeads(), config.headDim(), config.hiddenSize());
+    }
+
+    /** A cache that {@link #save} wrote for this model. */
+    KvCache load(Path file) throws IOException {
+        try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
+            return Caches.load(in, model.fingerprint(), shape(), pool, workers);
+        }
+    }
+
+    /** Writes the cache beside {@code file} first, so that an error leaves the old file as it was. */
+    void save(KvCache cache, Path file) throws IOException {
+        Path folder = file.toAbsolutePath().getParent();
+        Path unfinished = Files.createTempFile(folder, ".kvasir", ".unfinished");
+        try {
+            try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(unfinished))) {
+                cache.save(out, model.fingerprint());
+            }
+            Files.move(unfinished, file, StandardCopyOption.REPLACE_EXISTING);
+        } finally {
+            Files.deleteIfExists(unfinished);
+        }
+    }
+
+    @Override
+    public void close() {
+        pool.close();
+        workers.close();
+        tokenizer.close();
+    }
+}
