@@ -54,7 +54,13 @@ public final class Main {
         line.setErr(new PrintWriter(terminal.err(), true, StandardCharsets.UTF_8));
         line.setColorScheme(CommandLine.Help.defaultColorScheme(terminal.colours() ? Ansi.ON : Ansi.OFF));
         line.setUsageHelpWidth(terminal.columns());
-        line.setAbbreviatedOptionsAllowed(true);
+        line.getSubcommands()
+                .values()
+                .forEach(command -> command.getCommandSpec()
+                        .usageMessage()
+                        .sortOptions(false)
+                        .abbreviateSynopsis(true)
+                        .optionListHeading("%n"));
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setParameterExceptionHandler((e, arguments) -> usage(e, terminal));
         line.setExecutionExceptionHandler((e, where, parsed) -> Failures.report(e, terminal.err(), root.verbose()));
@@ -72,7 +78,9 @@ public final class Main {
     }
 
     private static int usage(ParameterException e, Terminal terminal) {
-        StringBuilder text = new StringBuilder(String.valueOf(e.getMessage()));
+        StringBuilder text = new StringBuilder(String.valueOf(e.getMessage())
+                .replaceFirst("^Error: ", "")
+                .replaceFirst("^Unmatched argument at index \\d+: ", "unknown command or argument "));
         if (e instanceof UnmatchedArgumentException unmatched) {
             List<String> nearest = unmatched.getSuggestions();
             if (!nearest.isEmpty()) {

@@ -50,7 +50,7 @@ public final class ChatCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        try (Session session = Session.open(model.folder(), compute);
+        try (Session session = Session.open(model, compute);
                 Chat chat = new Chat(session, cache.spec(), sampling, terminal)) {
             chat.run();
         }

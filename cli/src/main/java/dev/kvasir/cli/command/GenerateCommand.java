@@ -80,7 +80,7 @@ public final class GenerateCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         SamplingOptions options = sampling.options();
         String text = Sources.text(prompt.stream().toList(), promptFile, terminal, "the prompt");
-        try (Session session = Session.open(model.folder(), compute);
+        try (Session session = Session.open(model, compute);
                 KvCache held = loadCache.isPresent() ? session.load(loadCache.get()) : session.newCache(cache.spec())) {
             int[] ids = session.prompt(text, held);
             if (echo) {

@@ -8,6 +8,7 @@ import dev.kvasir.cache.KvCache;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cli.UsageException;
 import dev.kvasir.cli.option.ComputeOptions;
+import dev.kvasir.cli.option.ModelOption;
 import dev.kvasir.engine.Generator;
 import dev.kvasir.format.ModelFolder;
 import dev.kvasir.model.Decoder;
@@ -42,9 +43,10 @@ final class Session implements AutoCloseable {
         this.generator = new Generator(model, tokenizer, new Decoder(model, workers), PREFILL_CHUNK);
     }
 
-    /** Opens the model in {@code folder}; fails with a line about the file that does not serve. */
-    static Session open(Path folder, ComputeOptions compute) {
+    /** Opens the model; fails with a line about the option or the file that does not serve. */
+    static Session open(ModelOption option, ComputeOptions compute) {
         int threads = compute.threads();
+        Path folder = option.folder();
         Model model = ModelFolder.open(folder);
         long budget = compute.cacheBudget(model.weightBytes());
         Tokenizer tokenizer = Tokenizer.open(folder, model.config().vocabularySize());
