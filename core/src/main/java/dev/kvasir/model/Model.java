@@ -1,5 +1,8 @@
 package dev.kvasir.model;
 
+import dev.kvasir.InvalidInputException;
+import dev.kvasir.tensor.Matrix;
+
 /**
  * A model ready to run: its shape, its weights and what identifies it.
  *
@@ -7,4 +10,52 @@ package dev.kvasir.model;
  * @param fingerprint hexadecimal digest of configuration and weights; saved caches and calibrations carry it
  * @param weightBytes bytes of the weights as stored
  */
-public record Model(String name, ModelConfig config, Weights weights, String fingerprint, long weightBytes) {}
+public record Model(String name, ModelConfig config, Weights weights, String fingerprint, long weightBytes) {
+    /**
+     * Checks that every weight has the shape the configuration asks for.
+     *
+     * @throws InvalidInputException naming the weight, its shape and the one expected
+     */
+    public Model {
+        int hidden = config.hiddenSize();
+        check("embedding", weights.embedding(), config.vocabularySize(), hidden);
+        check("output projection", weights.output(), config.vocabularySize(), hidden);
+        check("final norm", weights.finalNorm(), hidden);
+        if (weights.layers().size() != config.layers()) {
+            throw new InvalidInputException("the weights must have " + config.layers() + " layers, found "
+                    + weights.layers().size());
+        }
+        for (int i = 0; i < config.layers(); i++) {
+            check("layer " + i + " ", weights.layers().get(i), config);
+        }
+    }
+
+    private static void check(String prefix, Weights.Layer layer, ModelConfig config) {
+        int hidden = config.hiddenSize();
+        int queries = config.heads() * config.headDim();
+        int keys = config.kvHeads() * config.headDim();
+        check(prefix + "attention norm", layer.attentionNorm(), hidden);
+        check(prefix + "q", layer.q(), queries, hidden);
+        check(prefix + "k", layer.k(), keys, hidden);
+        check(prefix + "v", layer.v(), keys, hidden);
+        check(prefix + "attention output", layer.attentionOutput(), hidden, queries);
+        check(prefix + "MLP norm", layer.mlpNorm(), hidden);
+        check(prefix + "gate", layer.gate(), config.intermediateSize(), hidden);
+        check(prefix + "up", layer.up(), config.intermediateSize(), hidden);
+        check(prefix + "down", layer.down(), hidden, config.intermediateSize());
+    }
+
+    private static void check(String name, Matrix matrix, int rows, int columns) {
+        if (matrix.rows() != rows || matrix.columns() != columns) {
+            throw new InvalidInputException("weights: " + name + " must be [" + rows + "][" + columns + "], found ["
+                    + matrix.rows() + "][" + matrix.columns() + "]");
+        }
+    }
+
+    private static void check(String name, float[] vector, int length) {
+        if (vector.length != length) {
+            throw new InvalidInputException(
+                    "weights: " + name + " must be [" + length + "], found [" + vector.length + "]");
+        }
+    }
+}

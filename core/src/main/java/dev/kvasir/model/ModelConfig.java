@@ -1,5 +1,7 @@
 package dev.kvasir.model;
 
+import dev.kvasir.InvalidInputException;
+import dev.kvasir.cache.CacheShape;
 import java.util.List;
 import java.util.Optional;
 
@@ -38,6 +40,61 @@ public record ModelConfig(
         List<Integer> eosTokens) {
 
     /**
+     * Checks what the fields say of each other.
+     *
+     * @throws InvalidInputException naming the field, the value found and what is allowed
+     */
+    public ModelConfig {
+        eosTokens = List.copyOf(eosTokens);
+        positive("hidden size", hiddenSize);
+        positive("intermediate size", intermediateSize);
+        positive("layers", layers);
+        positive("heads", heads);
+        positive("KV heads", kvHeads);
+        positive("head dimension", headDim);
+        positive("vocabulary size", vocabularySize);
+        positive("context length", contextLength);
+        positive("rope theta", ropeTheta);
+        if (!(rmsNormEpsilon >= 0 && rmsNormEpsilon < 1)) {
+            throw new InvalidInputException("RMSNorm epsilon must be in [0, 1), found " + rmsNormEpsilon);
+        }
+        if (heads % kvHeads != 0) {
+            throw new InvalidInputException("KV heads must divide the " + heads + " heads, found " + kvHeads);
+        }
+        if (headDim % 2 != 0 || (long) heads * headDim > Integer.MAX_VALUE) {
+            throw new InvalidInputException(
+                    "head dimension must be even and small enough for " + heads + " heads, found " + headDim);
+        }
+        token("bos token", bosToken.orElse(0), vocabularySize);
+        for (int eos : eosTokens) {
+            token("eos token", eos, vocabularySize);
+        }
+    }
+
+    private static void positive(String name, float value) {
+        if (!(value > 0 && value < Float.POSITIVE_INFINITY)) {
+            throw new InvalidInputException(name + " must be above 0, found " + value);
+        }
+    }
+
+    private static void positive(String name, int value) {
+        if (value <= 0) {
+            throw new InvalidInputException(name + " must be above 0, found " + value);
+        }
+    }
+
+    private static void token(String name, int id, int vocabularySize) {
+        if (id < 0 || id >= vocabularySize) {
+            throw new InvalidInputException(name + " must be 0 to " + (vocabularySize - 1) + ", found " + id);
+        }
+    }
+
+    /** What a cache for this model must know. */
+    public CacheShape cacheShape() {
+        return new CacheShape(layers, heads, kvHeads, headDim, hiddenSize);
+    }
+
+    /**
      * Frequency stretching of Llama 3.1 ({@code rope_type: llama3}) or plain division ({@code linear}).
      *
      * @param type {@code llama3} or {@code linear}
@@ -47,9 +104,28 @@ public record ModelConfig(
      * @param originalContextLength llama3 only
      */
     public record RopeScaling(
-            String type,
-            float factor,
-            float lowFrequencyFactor,
-            float highFrequencyFactor,
-            int originalContextLength) {}
+            String type, float factor, float lowFrequencyFactor, float highFrequencyFactor, int originalContextLength) {
+
+        /**
+         * Checks the type and the numbers it needs.
+         *
+         * @throws InvalidInputException naming the field, the value found and what is allowed
+         */
+        public RopeScaling {
+            positive("rope scaling factor", factor);
+            switch (type) {
+                case "linear" -> {}
+                case "llama3" -> {
+                    positive("rope scaling original context length", originalContextLength);
+                    positive("rope scaling low frequency factor", lowFrequencyFactor);
+                    positive("rope scaling high frequency factor", highFrequencyFactor);
+                    if (highFrequencyFactor <= lowFrequencyFactor) {
+                        throw new InvalidInputException("rope scaling high frequency factor must be above the low one, "
+                                + lowFrequencyFactor + ", found " + highFrequencyFactor);
+                    }
+                }
+                default -> throw new InvalidInputException("rope scaling type must be llama3 or linear, found " + type);
+            }
+        }
+    }
 }

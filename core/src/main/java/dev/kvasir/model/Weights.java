@@ -12,6 +12,11 @@ import java.util.List;
  * @param output {@code [vocabularySize][hiddenSize]}; the embedding itself where they are tied
  */
 public record Weights(Matrix embedding, List<Layer> layers, float[] finalNorm, Matrix output) {
+    /** Keeps its own list of layers. */
+    public Weights {
+        layers = List.copyOf(layers);
+    }
+
     /**
      * One decoder layer.
      *

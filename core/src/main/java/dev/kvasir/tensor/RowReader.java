@@ -1,0 +1,63 @@
+package dev.kvasir.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Objects;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/** Reads pieces of a matrix as floats: rows of an embedding, and the weights a kernel is about to use. */
+public final class RowReader {
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort F16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    /** As many shorts as {@link Simd#F} has floats. */
+    private static final VectorSpecies<Short> HALF =
+            VectorSpecies.of(short.class, VectorShape.forBitSize(Simd.F.vectorBitSize() / 2));
+
+    private RowReader() {}
+
+    /**
+     * Writes {@code count} elements, from {@code column} of {@code row} on, to {@code out} at {@code at}; the elements
+     * may reach into the rows that follow.
+     *
+     * @throws IndexOutOfBoundsException if they lie outside the matrix or of {@code out}
+     */
+    public static void read(Matrix matrix, int row, int column, int count, float[] out, int at) {
+        Objects.checkIndex(row, matrix.rows());
+        Objects.checkFromIndexSize(at, count, out.length);
+        int bytes = matrix.dtype().bytes();
+        long offset = ((long) row * matrix.columns() + column) * bytes;
+        MemorySegment piece = matrix.data().asSlice(offset, (long) count * bytes);
+        switch (matrix.dtype()) {
+            case F32 -> MemorySegment.copy(piece, F32, 0, out, at, count);
+            case F16 -> readF16(piece, count, out, at);
+            case BF16 -> readBf16(piece, count, out, at);
+        }
+    }
+
+    // A plain loop: C2 makes the hardware's conversion of it, which the Vector API does not offer.
+    private static void readF16(MemorySegment piece, int count, float[] out, int at) {
+        for (int i = 0; i < count; i++) {
+            out[at + i] = Float.float16ToFloat(piece.get(F16, 2L * i));
+        }
+    }
+
+    private static void readBf16(MemorySegment piece, int count, float[] out, int at) {
+        int i = 0;
+        for (; i <= count - Simd.LANES; i += Simd.LANES) {
+            ShortVector.fromMemorySegment(HALF, piece, 2L * i, ByteOrder.LITTLE_ENDIAN)
+                    .convertShape(VectorOperators.ZERO_EXTEND_S2I, Simd.I, 0)
+                    .reinterpretAsInts()
+                    .lanewise(VectorOperators.LSHL, 16)
+                    .reinterpretAsFloats()
+                    .intoArray(out, at + i);
+        }
+        for (; i < count; i++) {
+            out[at + i] = Float.intBitsToFloat(piece.get(F16, 2L * i) << 16);
+        }
+    }
+}
