@@ -1,14 +1,96 @@
 package dev.kvasir.format;
 
+import dev.kvasir.InvalidFileException;
 import dev.kvasir.model.Model;
+import dev.kvasir.model.ModelConfig;
+import dev.kvasir.model.Weights;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
 
 /** A Hugging Face folder: {@code config.json}, {@code model.safetensors} or its sharded index, {@code tokenizer.json}. */
 public final class ModelFolder {
     private ModelFolder() {}
 
-    /** Opens the model; weights stay memory-mapped for the life of the process. */
+    /**
+     * Opens the model; weights stay memory-mapped as long as the model is reachable.
+     *
+     * <p>{@code config.json} may be of type {@code llama}, or {@code mistral} without a sliding window. Weights may be
+     * F32, F16 or BF16, each tensor for itself. Tensors outside of the decoder are ignored.
+     *
+     * @throws InvalidFileException if anything is missing, malformed, unsupported, or of another shape than
+     *     {@code config.json} says
+     */
     public static Model open(Path folder) {
-        throw new UnsupportedOperationException();
+        requireModelFolder(folder);
+        ModelConfig config = ConfigFile.read(folder);
+        WeightFiles files = WeightFiles.open(folder);
+        LlamaTensors tensors = new LlamaTensors(files, config);
+        Weights weights = tensors.weights();
+        tensors.requireNothingLeft();
+        long bytes = tensors.used().stream()
+                .mapToLong(name -> files.holding(name).info(name).bytes())
+                .sum();
+        return new Model(name(folder), config, weights, Fingerprint.of(config, files, tensors.used()), bytes);
+    }
+
+    private static String name(Path folder) {
+        Path name = folder.toAbsolutePath().normalize().getFileName();
+        return name == null ? folder.toString() : name.toString();
+    }
+
+    private static void requireModelFolder(Path folder) {
+        if (!Files.exists(folder)) {
+            throw new InvalidFileException(folder, "there is no such folder");
+        }
+        if (!Files.isDirectory(folder)) {
+            throw new InvalidFileException(
+                    folder, isGguf(folder) ? noGguf() : "is a file: give the folder that holds it");
+        }
+        List<Path> files = list(folder);
+        boolean gguf = files.stream().anyMatch(ModelFolder::namedGguf);
+        if (!Files.exists(folder.resolve(ConfigFile.CONFIG))) {
+            throw ConfigFile.missing(folder, gguf ? "; " + noGguf() : "");
+        }
+        if (!Files.exists(folder.resolve(WeightFiles.SINGLE)) && !Files.exists(folder.resolve(WeightFiles.INDEX))) {
+            boolean pickled =
+                    files.stream().anyMatch(f -> f.getFileName().toString().startsWith("pytorch_model"));
+            throw new InvalidFileException(
+                    folder,
+                    WeightFiles.SINGLE + " and " + WeightFiles.INDEX + " are both missing"
+                            + (pickled ? "; pytorch_model files must be converted to safetensors first" : ""));
+        }
+    }
+
+    private static String noGguf() {
+        return "GGUF files are not supported: give the folder of a Hugging Face model with config.json,"
+                + " model.safetensors and tokenizer.json";
+    }
+
+    private static boolean namedGguf(Path file) {
+        return file.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".gguf");
+    }
+
+    private static boolean isGguf(Path file) {
+        if (namedGguf(file)) {
+            return true;
+        }
+        try (var in = Files.newInputStream(file)) {
+            byte[] magic = in.readNBytes(4);
+            return magic.length == 4 && magic[0] == 'G' && magic[1] == 'G' && magic[2] == 'U' && magic[3] == 'F';
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static List<Path> list(Path folder) {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.toList();
+        } catch (IOException e) {
+            throw JsonFile.unreadable(folder, e);
+        }
     }
 }
