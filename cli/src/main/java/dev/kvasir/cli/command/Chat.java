@@ -31,6 +31,7 @@ final class Chat implements AutoCloseable {
     private final CacheSpec spec;
     private final SamplingMixin sampling;
     private final Terminal terminal;
+    private final Generator generator;
     private KvCache cache;
 
     Chat(Session session, CacheSpec spec, SamplingMixin sampling, Terminal terminal) {
@@ -38,6 +39,7 @@ final class Chat implements AutoCloseable {
         this.spec = spec;
         this.sampling = sampling;
         this.terminal = terminal;
+        this.generator = session.newGenerator();
         this.cache = session.newCache(spec);
     }
 
@@ -88,7 +90,7 @@ final class Chat implements AutoCloseable {
     private void answer(String line) {
         String text = cache.length() == 0 ? line : "\n" + line;
         int[] prompt = session.prompt(text, cache);
-        Generator.Result result = session.generator().generate(cache, prompt, sampling.options(), this::show);
+        Generator.Result result = generator.generate(cache, prompt, sampling.options(), this::show);
         terminal.out().println();
         terminal.out().flush();
         say("[" + CacheLine.of(cache) + "; " + Speed.of(result) + "]");

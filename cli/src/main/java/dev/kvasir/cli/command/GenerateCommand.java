@@ -86,7 +86,7 @@ public final class GenerateCommand implements Callable<Integer> {
             if (echo) {
                 terminal.out().print(text);
             }
-            Generator.Result result = session.generator().generate(held, ids, options, this::show);
+            Generator.Result result = session.newGenerator().generate(held, ids, options, this::show);
             terminal.out().println();
             terminal.out().flush();
             if (stats) {

@@ -1,7 +1,6 @@
 package dev.kvasir.cli.command;
 
 import dev.kvasir.InvalidInputException;
-import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.KvCache;
@@ -11,9 +10,10 @@ import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
 import dev.kvasir.engine.Generator;
 import dev.kvasir.format.ModelFolder;
+import dev.kvasir.lab.step.EngineModel;
+import dev.kvasir.lab.step.StepModel;
 import dev.kvasir.model.Decoder;
 import dev.kvasir.model.Model;
-import dev.kvasir.model.ModelConfig;
 import dev.kvasir.tensor.Workers;
 import dev.kvasir.tokenizer.Tokenizer;
 import java.io.BufferedInputStream;
@@ -33,14 +33,11 @@ final class Session implements AutoCloseable {
     private final Tokenizer tokenizer;
     private final Workers workers;
     private final PagePool pool;
-    private final Generator generator;
-
     private Session(Model model, Tokenizer tokenizer, Workers workers, PagePool pool) {
         this.model = model;
         this.tokenizer = tokenizer;
         this.workers = workers;
         this.pool = pool;
-        this.generator = new Generator(model, tokenizer, new Decoder(model, workers), PREFILL_CHUNK);
     }
 
     /** Opens the model; fails with a line about the option or the file that does not serve. */
@@ -50,11 +47,7 @@ final class Session implements AutoCloseable {
         Model model = ModelFolder.open(folder);
         long budget = compute.cacheBudget(model.weightBytes());
         Tokenizer tokenizer = Tokenizer.open(folder, model.config().vocabularySize());
-        return new Session(model, tokenizer, workers(threads), new PagePool(budget));
-    }
-
-    private static Workers workers(int threads) {
-        throw new UnsupportedOperationException("" + threads);
+        return new Session(model, tokenizer, Workers.of(threads), new PagePool(budget));
     }
 
     Model model() {
@@ -65,8 +58,19 @@ final class Session implements AutoCloseable {
         return tokenizer;
     }
 
-    Generator generator() {
-        return generator;
+    /** A generation loop over this model. */
+    Generator newGenerator() {
+        return new Generator(model, tokenizer, new Decoder(model, workers), PREFILL_CHUNK);
+    }
+
+    /** This model as the lab's measurements see it. */
+    StepModel stepModel() {
+        return new EngineModel(model, pool, workers);
+    }
+
+    /** Threads that compute. */
+    int threads() {
+        return workers.threads();
     }
 
     /**
@@ -96,18 +100,13 @@ final class Session implements AutoCloseable {
 
     /** A new, empty cache. */
     KvCache newCache(CacheSpec spec) {
-        return Caches.create(spec, shape(), pool, workers);
-    }
-
-    private CacheShape shape() {
-        ModelConfig config = model.config();
-        return new CacheShape(config.layers(), config.heads(), config.kvHeads(), config.headDim(), config.hiddenSize());
+        return Caches.create(spec, EngineModel.shapeOf(model.config()), pool, workers);
     }
 
     /** A cache that {@link #save} wrote for this model. */
     KvCache load(Path file) throws IOException {
         try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
-            return Caches.load(in, model.fingerprint(), shape(), pool, workers);
+            return Caches.load(in, model.fingerprint(), EngineModel.shapeOf(model.config()), pool, workers);
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.kvasir.cli.option;
 
 import dev.kvasir.cli.Terminal;
+import dev.kvasir.lab.report.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,7 +12,6 @@ import picocli.CommandLine.IParameterPreprocessor;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import tools.jackson.databind.json.JsonMapper;
 
 /** Results for programs. */
 public final class JsonOption {
@@ -32,7 +32,7 @@ public final class JsonOption {
         return target.filter(STANDARD_OUTPUT::equals).isPresent();
     }
 
-    /** Writes {@code result}, a record or a map, if the user asked for it. */
+    /** Writes {@code result}, a record, if the user asked for it. */
     public void write(Object result, Terminal terminal) throws IOException {
         if (target.isEmpty()) {
             return;
