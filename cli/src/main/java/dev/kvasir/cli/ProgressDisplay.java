@@ -42,7 +42,7 @@ public final class ProgressDisplay implements Progress, AutoCloseable {
     private void onTerminal(boolean begins, String name, String unit, long done, long total) {
         ProgressBar current = bar;
         if (begins || current == null) {
-            close();
+            finish();
             current = new ProgressBarBuilder()
                     .setTaskName(name)
                     .setUnit(" " + unit, 1)
@@ -75,12 +75,16 @@ public final class ProgressDisplay implements Progress, AutoCloseable {
         err.flush();
     }
 
-    /** Takes the bar away. */
-    @Override
-    public void close() {
+    /** Takes the bar away, so that results can be printed. */
+    public void finish() {
         if (bar != null) {
             bar.close();
             bar = null;
         }
+    }
+
+    @Override
+    public void close() {
+        finish();
     }
 }

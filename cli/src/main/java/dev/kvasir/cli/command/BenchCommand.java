@@ -116,7 +116,7 @@ public final class BenchCommand implements Callable<Integer> {
             SpeedOptions options = options(session.model().config().contextLength());
             List<CacheSpec> specs = caches.specs().isEmpty() ? DEFAULT_CACHES : caches.specs();
             List<SpeedResult> results = new SpeedBench(session.stepModel(), options).run(specs, progress);
-            progress.close();
+            progress.finish();
             json.write(
                     new Report(ModelInfo.of(session.model()), Machine.current(session.threads()), options, results),
                     terminal);

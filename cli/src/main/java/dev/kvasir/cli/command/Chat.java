@@ -93,6 +93,7 @@ final class Chat implements AutoCloseable {
         Generator.Result result = generator.generate(cache, prompt, sampling.options(), this::show);
         terminal.out().println();
         terminal.out().flush();
+        session.takeLast(cache, result);
         say("[" + CacheLine.of(cache) + "; " + Speed.of(result) + "]");
     }
 

@@ -132,7 +132,7 @@ public final class CompareCommand implements Callable<Integer> {
                     Machine.current(session.threads()),
                     session.tokenizer()::encodeWithOffsets);
             ComparisonResult result = comparison.run(options, text(session, options), progress);
-            progress.close();
+            progress.finish();
             json.write(result, terminal);
             if (!json.toOutput()) {
                 print(result);

@@ -93,6 +93,7 @@ public final class GenerateCommand implements Callable<Integer> {
                 say(result, held, options);
             }
             if (saveCache.isPresent()) {
+                session.takeLast(held, result);
                 session.save(held, saveCache.get());
             }
         }

@@ -102,7 +102,7 @@ public final class PerplexityCommand implements Callable<Integer> {
             int[] ids = session.tokenizer().encode(Sources.text(List.of(), text, terminal, "the text"));
             PerplexityResult result =
                     run.run(ids, List.of(cache.spec()), progress).getFirst();
-            progress.close();
+            progress.finish();
             json.write(result, terminal);
             if (!json.toOutput()) {
                 print(result);

@@ -38,6 +38,7 @@ final class Session implements AutoCloseable {
         this.tokenizer = tokenizer;
         this.workers = workers;
         this.pool = pool;
+        this.decoder = new Decoder(model, workers);
     }
 
     /** Opens the model; fails with a line about the option or the file that does not serve. */
@@ -60,7 +61,21 @@ final class Session implements AutoCloseable {
 
     /** A generation loop over this model. */
     Generator newGenerator() {
-        return new Generator(model, tokenizer, new Decoder(model, workers), PREFILL_CHUNK);
+        return new Generator(model, tokenizer, decoder, PREFILL_CHUNK);
+    }
+
+    /**
+     * Feeds the last token that was generated, which a generation leaves out of the cache, so that what comes next follows
+     * all that was said. Not the token that ends a text, nor where the context is full.
+     */
+    void takeLast(KvCache cache, Generator.Result result) {
+        if (result.ids().length > 0
+                && result.finish() != Generator.Finish.EOS
+                && result.finish() != Generator.Finish.BUDGET
+                && cache.length() < model.config().contextLength()) {
+            int[] last = {result.ids()[result.ids().length - 1]};
+            decoder.forward(cache, last, 0, 1, new float[model.config().vocabularySize()]);
+        }
     }
 
     /** This model as the lab's measurements see it. */

@@ -37,8 +37,7 @@ public final class JsonOption {
         if (target.isEmpty()) {
             return;
         }
-        String json =
-                JsonMapper.builder().build().writerWithDefaultPrettyPrinter().writeValueAsString(result);
+        String json = Json.write(result);
         if (toOutput()) {
             terminal.out().println(json);
         } else {
