@@ -43,6 +43,7 @@ record AskedSample(int[] ids, List<TokenRange> answers, int prefill) {
             return new AskedSample(new int[0], List.of(), 0);
         }
         int[] ids = Arrays.copyOf(encoding.ids(), ranges.getLast().end());
-        return new AskedSample(ids, List.copyOf(ranges), Math.max(0, ranges.getFirst().start() - probe));
+        return new AskedSample(
+                ids, List.copyOf(ranges), Math.max(0, ranges.getFirst().start() - probe));
     }
 }

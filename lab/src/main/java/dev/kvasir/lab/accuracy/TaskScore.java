@@ -34,8 +34,8 @@ public final class TaskScore {
      */
     public TaskScore(StepModel model, Function<String, Tokenizer.Encoding> tokenizer, TaskOptions options) {
         if (options.tokens() > model.contextLength()) {
-            throw new InvalidInputException("task tokens: " + options.tokens() + ", the model has at most "
-                    + model.contextLength());
+            throw new InvalidInputException(
+                    "task tokens: " + options.tokens() + ", the model has at most " + model.contextLength());
         }
         this.model = model;
         this.tokenizer = tokenizer;
@@ -73,7 +73,10 @@ public final class TaskScore {
 
     private AskedSample sample(Task task, long index) {
         var sample = task.sample(
-                options.split(), index, options.tokens(), text -> tokenizer.apply(text).ids().length);
+                options.split(),
+                index,
+                options.tokens(),
+                text -> tokenizer.apply(text).ids().length);
         return AskedSample.of(sample, tokenizer.apply(sample.text()), options.answers(), options.probe());
     }
 

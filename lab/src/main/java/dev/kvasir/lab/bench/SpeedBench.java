@@ -62,7 +62,8 @@ public final class SpeedBench {
 
     /** Times each of {@code caches}; the results are in their order, the first is what ratios are against. */
     public List<SpeedResult> run(List<CacheSpec> caches, Progress progress) {
-        long turns = (long) caches.size() * (2 + options.repetitions() * (1L + options.depths().size()));
+        long turns = (long) caches.size()
+                * (2 + options.repetitions() * (1L + options.depths().size()));
         ProgressMeter meter = new ProgressMeter(progress, "speed", "turns", turns);
         List<SpeedTally> tallies = new ArrayList<>();
         for (CacheSpec spec : caches) {

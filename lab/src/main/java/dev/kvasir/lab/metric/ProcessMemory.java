@@ -52,8 +52,8 @@ public final class ProcessMemory {
         try {
             for (String line : Files.readAllLines(status, StandardCharsets.ISO_8859_1)) {
                 if (line.startsWith(name)) {
-                    String[] parts = line.substring(name.length()).trim().split("\\s+");
-                    return OptionalLong.of(Long.parseLong(parts[0]) * 1024);
+                    // "VmHWM:     1234 kB"
+                    return OptionalLong.of(Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024);
                 }
             }
         } catch (IOException | NumberFormatException e) {

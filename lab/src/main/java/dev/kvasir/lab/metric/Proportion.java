@@ -25,10 +25,6 @@ public record Proportion(long successes, long trials, double share, double low, 
         double centre = scale * (p + Z * Z / (2 * n));
         double half = scale * Z * Math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n));
         return new Proportion(
-                successes,
-                trials,
-                p,
-                successes == 0 ? 0 : centre - half,
-                successes == trials ? 1 : centre + half);
+                successes, trials, p, successes == 0 ? 0 : centre - half, successes == trials ? 1 : centre + half);
     }
 }

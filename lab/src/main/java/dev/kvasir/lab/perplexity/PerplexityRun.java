@@ -34,8 +34,8 @@ public final class PerplexityRun {
      */
     public PerplexityRun(StepModel model, CacheSpec reference, PerplexityOptions options) {
         if (options.context() > model.contextLength()) {
-            throw new InvalidInputException("context: " + options.context() + " tokens, the model has at most "
-                    + model.contextLength());
+            throw new InvalidInputException(
+                    "context: " + options.context() + " tokens, the model has at most " + model.contextLength());
         }
         this.model = model;
         this.reference = reference;
@@ -54,8 +54,7 @@ public final class PerplexityRun {
         List<PredictionTally> tallies = caches.stream()
                 .map(spec -> new PredictionTally(spec.toString(), predictions))
                 .toList();
-        ProgressMeter meter =
-                new ProgressMeter(progress, "perplexity", "tokens", (long) windows * options.context());
+        ProgressMeter meter = new ProgressMeter(progress, "perplexity", "tokens", (long) windows * options.context());
         for (int window = 0; window < windows; window++) {
             List<Sequence> open = new ArrayList<>();
             try {

@@ -33,8 +33,7 @@ public final class EngineModel implements StepModel {
 
     /** What a cache must know of a model of this shape. */
     public static CacheShape shapeOf(ModelConfig config) {
-        return new CacheShape(
-                config.layers(), config.heads(), config.kvHeads(), config.headDim(), config.hiddenSize());
+        return new CacheShape(config.layers(), config.heads(), config.kvHeads(), config.headDim(), config.hiddenSize());
     }
 
     @Override
@@ -55,8 +54,9 @@ public final class EngineModel implements StepModel {
     /** Runs projections and MLPs once for all sequences; each cache is given the same states. */
     @Override
     public void feedAll(List<Sequence> sequences, int[] tokens, int from, int count) {
-        List<KvCache> caches =
-                sequences.stream().map(sequence -> ((EngineSequence) sequence).cache).toList();
+        List<KvCache> caches = sequences.stream()
+                .map(sequence -> ((EngineSequence) sequence).cache)
+                .toList();
         if (caches.isEmpty()) {
             return;
         }
