@@ -1,13 +1,20 @@
 package dev.kvasir.cli;
 
+import dev.kvasir.cli.command.BenchCommand;
 import dev.kvasir.cli.command.CachesCommand;
 import dev.kvasir.cli.command.ChatCommand;
+import dev.kvasir.cli.command.CompareCommand;
 import dev.kvasir.cli.command.CompletionCommand;
 import dev.kvasir.cli.command.GenerateCommand;
+import dev.kvasir.cli.command.InfoCommand;
+import dev.kvasir.cli.command.PerplexityCommand;
 import dev.kvasir.cli.command.TokenizeCommand;
+import dev.kvasir.cli.command.TokenizerCommand;
+import dev.kvasir.cli.command.TokenizerTrainCommand;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.ParameterException;
@@ -30,7 +37,7 @@ public final class Main {
      * @return 0 if all went well, 1 if a file, an input or a budget did not serve, 2 if the command line was wrong
      */
     public static int run(Terminal terminal, String... args) {
-        Kvasir root = new Kvasir();
+        Kvasir root = new Kvasir(terminal);
         try {
             int code = commandLine(root, terminal).execute(args);
             terminal.out().flush();
@@ -44,52 +51,53 @@ public final class Main {
 
     private static CommandLine commandLine(Kvasir root, Terminal terminal) {
         CommandLine line = new CommandLine(root)
+                .addSubcommand(new CompareCommand(terminal))
                 .addSubcommand(new GenerateCommand(terminal))
                 .addSubcommand(new ChatCommand(terminal))
                 .addSubcommand(new TokenizeCommand(terminal))
+                .addSubcommand(new PerplexityCommand(terminal))
+                .addSubcommand(new BenchCommand(terminal))
+                .addSubcommand(new InfoCommand(terminal))
                 .addSubcommand(new CachesCommand(terminal))
+                .addSubcommand(new CommandLine(new TokenizerCommand(terminal))
+                        .addSubcommand(new TokenizerTrainCommand(terminal)))
                 .addSubcommand(new CompletionCommand(terminal))
                 .addSubcommand(new CommandLine.HelpCommand());
         line.setOut(new PrintWriter(terminal.out(), true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(terminal.err(), true, StandardCharsets.UTF_8));
         line.setColorScheme(CommandLine.Help.defaultColorScheme(terminal.colours() ? Ansi.ON : Ansi.OFF));
         line.setUsageHelpWidth(terminal.columns());
-        line.getSubcommands()
-                .values()
-                .forEach(command -> command.getCommandSpec()
-                        .usageMessage()
-                        .sortOptions(false)
-                        .abbreviateSynopsis(true)
-                        .optionListHeading("%n"));
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setParameterExceptionHandler((e, arguments) -> usage(e, terminal));
         line.setExecutionExceptionHandler((e, where, parsed) -> Failures.report(e, terminal.err(), root.verbose()));
-        line.setExecutionStrategy(parsed -> {
-            CommandLine last = parsed.asCommandLineList().getLast();
-            if (last.getCommand() instanceof Kvasir
-                    && !parsed.isUsageHelpRequested()
-                    && !parsed.isVersionHelpRequested()) {
-                last.usage(terminal.err(), last.getColorScheme());
-                return Failures.USAGE;
-            }
-            return new CommandLine.RunLast().execute(parsed);
-        });
+        line.getSubcommands().values().forEach(Main::layOutHelp);
         return line;
     }
 
+    private static void layOutHelp(CommandLine line) {
+        line.getCommandSpec()
+                .usageMessage()
+                .sortOptions(false)
+                .abbreviateSynopsis(true)
+                .optionListHeading("%n");
+        line.getSubcommands().values().forEach(Main::layOutHelp);
+    }
+
     private static int usage(ParameterException e, Terminal terminal) {
-        StringBuilder text = new StringBuilder(String.valueOf(e.getMessage())
-                .replaceFirst("^Error: ", "")
-                .replaceFirst("^Unmatched argument at index \\d+: ", "unknown command or argument "));
-        if (e instanceof UnmatchedArgumentException unmatched) {
-            List<String> nearest = unmatched.getSuggestions();
-            if (!nearest.isEmpty()) {
-                text.append("; nearest: ").append(String.join(", ", nearest));
-            }
-        }
         String command = e.getCommandLine().getCommandSpec().qualifiedName();
-        terminal.err().println("kvasir: " + Failures.oneLine(text.toString()) + " (see " + command + " --help)");
+        terminal.err().println("kvasir: " + Failures.oneLine(problem(e)) + " (see " + command + " --help)");
         terminal.err().flush();
         return Failures.USAGE;
+    }
+
+    private static String problem(ParameterException e) {
+        if (e instanceof UnmatchedArgumentException unmatched && !unmatched.getUnmatched().isEmpty()) {
+            String first = unmatched.getUnmatched().getFirst();
+            List<String> nearest = unmatched.getSuggestions();
+            return "unknown " + (first.startsWith("-") ? "option " : "command or argument ") + first
+                    + (nearest.isEmpty() ? "" : "; nearest: " + String.join(", ", nearest));
+        }
+        String message = String.valueOf(e.getMessage()).replaceFirst("^Error: ", "");
+        return message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
     }
 }

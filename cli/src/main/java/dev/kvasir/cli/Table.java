@@ -5,17 +5,28 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Rows of text under headings: the first column to the left, figures to the right. On a terminal that is too narrow, the
+ * Rows under headings: text to the left, figures to the right. On a terminal that is too narrow, the
  * columns that do not fit follow below, with the first column again.
  */
 public final class Table {
     private static final String GAP = "  ";
 
     private final List<List<String>> rows = new ArrayList<>();
+    private final boolean figures;
 
-    /** A table with these headings. */
-    public Table(List<String> headings) {
+    private Table(List<String> headings, boolean figures) {
+        this.figures = figures;
         rows.add(List.copyOf(headings));
+    }
+
+    /** A table of figures: all columns but the first stand to the right. */
+    public static Table ofFigures(List<String> headings) {
+        return new Table(headings, true);
+    }
+
+    /** A table of text: all columns stand to the left. */
+    public static Table ofText(List<String> headings) {
+        return new Table(headings, false);
     }
 
     /** Adds a row of as many cells as there are headings. */
@@ -26,10 +37,10 @@ public final class Table {
         rows.add(List.copyOf(cells));
     }
 
-    /** Prints the table; only where a person reads it is it fitted to the width. */
+    /** Prints the table; only figures that a person reads are fitted to the width. */
     public void print(Terminal terminal) {
         int[] widths = widths();
-        int width = terminal.outInteractive() ? terminal.columns() : Integer.MAX_VALUE;
+        int width = figures && terminal.outInteractive() ? terminal.columns() : Integer.MAX_VALUE;
         int from = 1;
         do {
             int used = widths[0];
@@ -51,8 +62,10 @@ public final class Table {
             pad(line, widths[0] - row.getFirst().length());
             for (int column = from; column < to; column++) {
                 line.append(GAP);
-                pad(line, widths[column] - row.get(column).length());
+                int spaces = widths[column] - row.get(column).length();
+                pad(line, figures ? spaces : 0);
                 line.append(row.get(column));
+                pad(line, figures ? 0 : spaces);
             }
             out.println(line.toString().stripTrailing());
         }

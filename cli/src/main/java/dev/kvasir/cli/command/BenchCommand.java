@@ -147,7 +147,7 @@ public final class BenchCommand implements Callable<Integer> {
     }
 
     private void print(List<SpeedResult> results) {
-        Table table = new Table(List.of(
+        Table table = Table.ofFigures(List.of(
                 "cache", "depth", "decode tokens/s", "ratio", "prefill tokens/s", "bits/element", "cache bytes", "peak RSS"));
         for (SpeedResult result : results) {
             for (SpeedResult.DepthSpeed depth : result.depths()) {
@@ -158,7 +158,7 @@ public final class BenchCommand implements Callable<Integer> {
                         Cells.bits(depth.ratio().median()),
                         Cells.spread(result.prefill()),
                         Cells.bits(depth.bitsPerElement()),
-                        Cells.bytes(depth.cacheBytes()),
+                        Cells.count(depth.cacheBytes()),
                         Cells.size(result.peakRss())));
             }
         }

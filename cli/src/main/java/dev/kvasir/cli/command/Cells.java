@@ -16,9 +16,9 @@ final class Cells {
         return String.format(Locale.ROOT, "%.2f", bitsPerElement);
     }
 
-    /** Bytes, all digits. */
-    static String bytes(long bytes) {
-        return String.format(Locale.ROOT, "%,d", bytes);
+    /** A count, all digits, in groups of three. */
+    static String count(long count) {
+        return String.format(Locale.ROOT, "%,d", count);
     }
 
     /** Bytes in a unit that is easy to read, or a dash where the system does not tell. */

@@ -1,7 +1,7 @@
 package dev.kvasir.cli.command;
 
 import dev.kvasir.cli.Terminal;
-import dev.kvasir.cli.option.CacheOption;
+import dev.kvasir.cli.option.CacheSpecOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
 import dev.kvasir.cli.option.SamplingMixin;
@@ -35,7 +35,7 @@ public final class ChatCommand implements Callable<Integer> {
     private final ModelOption model = new ModelOption();
 
     @Mixin
-    private final CacheOption cache = new CacheOption();
+    private final CacheSpecOption cache = new CacheSpecOption();
 
     @Mixin
     private final ComputeOptions compute = new ComputeOptions();

@@ -184,12 +184,12 @@ public final class CompareCommand implements Callable<Integer> {
                 List.of("cache", "bits/element", "cache bytes", "peak RSS", "perplexity", "KLD", "top-1"));
         result.rows().getFirst().tasks().forEach(task -> headings.add(task.task()));
         headings.addAll(List.of("prefill tokens/s", "decode tokens/s"));
-        Table table = new Table(headings);
+        Table table = Table.ofFigures(headings);
         for (ComparisonResult.Row row : result.rows()) {
             List<String> cells = new ArrayList<>(List.of(
                     row.cache(),
                     Cells.bits(row.quality().bitsPerElement()),
-                    Cells.bytes(row.quality().cacheBytes()),
+                    Cells.count(row.quality().cacheBytes()),
                     Cells.size(row.speed().peakRss()),
                     String.format(Locale.ROOT, "%.3f", row.quality().ppl()),
                     Cells.divergence(row.quality().kld()),

@@ -3,7 +3,7 @@ package dev.kvasir.cli.command;
 import dev.kvasir.cli.ProgressDisplay;
 import dev.kvasir.cli.Table;
 import dev.kvasir.cli.Terminal;
-import dev.kvasir.cli.option.CacheOption;
+import dev.kvasir.cli.option.CacheSpecOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.JsonOption;
 import dev.kvasir.cli.option.ModelOption;
@@ -58,7 +58,7 @@ public final class PerplexityCommand implements Callable<Integer> {
     private Optional<Path> text = Optional.empty();
 
     @Mixin
-    private final CacheOption cache = new CacheOption();
+    private final CacheSpecOption cache = new CacheSpecOption();
 
     @Option(
             names = "--context",
@@ -119,12 +119,12 @@ public final class PerplexityCommand implements Callable<Integer> {
     }
 
     private void print(PerplexityResult result) {
-        Table table = new Table(List.of(
+        Table table = Table.ofFigures(List.of(
                 "cache", "bits/element", "cache bytes", "perplexity", "nll", "KLD", "KLD p99", "top-1", "tokens"));
         table.row(List.of(
                 result.cache(),
                 Cells.bits(result.bitsPerElement()),
-                Cells.bytes(result.cacheBytes()),
+                Cells.count(result.cacheBytes()),
                 String.format(Locale.ROOT, "%.4f", result.ppl()),
                 String.format(Locale.ROOT, "%.5f", result.nll()),
                 Cells.divergence(result.kld()),

@@ -22,4 +22,11 @@ public final class Range {
             throw new UsageException(option + " is " + value + ": allowed is from " + least + " to " + most);
         }
     }
+
+    /** Fails unless {@code 0 < value <= most}; NaN fails. */
+    public static void checkPositive(String option, double value, double most) {
+        if (!(value > 0 && value <= most)) {
+            throw new UsageException(option + " is " + value + ": allowed is above 0 and at most " + most);
+        }
+    }
 }

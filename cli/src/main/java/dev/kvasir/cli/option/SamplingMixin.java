@@ -1,5 +1,6 @@
 package dev.kvasir.cli.option;
 
+import dev.kvasir.cli.UsageException;
 import dev.kvasir.engine.SamplingOptions;
 import java.util.ArrayList;
 import java.util.List;
@@ -67,9 +68,12 @@ public final class SamplingMixin {
         Range.check("--max-tokens", maxTokens, 1, Integer.MAX_VALUE);
         Range.check("--temperature", temperature, 0, 100);
         Range.check("--top-k", topK, 0, Integer.MAX_VALUE);
-        Range.check("--top-p", topP, Double.MIN_VALUE, 1);
+        Range.checkPositive("--top-p", topP, 1);
+        if (stop.contains("")) {
+            throw new UsageException("--stop is empty: allowed is at least one character");
+        }
         Range.check("--min-p", minP, 0, 1);
-        Range.check("--repetition-penalty", repetitionPenalty, Double.MIN_VALUE, 100);
+        Range.checkPositive("--repetition-penalty", repetitionPenalty, 100);
         return new SamplingOptions(
                 temperature,
                 topK,

@@ -5,7 +5,7 @@ import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** Which cache a sequence lives in. */
-public final class CacheOption {
+public final class CacheSpecOption {
     @Option(
             names = {"-c", "--cache"},
             paramLabel = "SPEC",
