@@ -45,9 +45,9 @@ final class StopMatcher {
 
     /** Whether a stop text begins with all that is held from {@code from} on. */
     private boolean mayBegin(int from) {
-        int length = held.length() - from;
+        String rest = held.substring(from);
         for (String stop : stops) {
-            if (length < stop.length() && held.substring(from).regionMatches(0, stop, 0, length)) {
+            if (rest.length() < stop.length() && stop.startsWith(rest)) {
                 return true;
             }
         }

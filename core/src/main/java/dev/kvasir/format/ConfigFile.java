@@ -88,8 +88,13 @@ final class ConfigFile {
         if (config.has("quantization_config")) {
             throw config.problem("quantization_config", "must be absent: quantised weights are not supported");
         }
-        if (config.positive("partial_rotary_factor", 1).orElse(1) != 1) {
-            throw config.problem("partial_rotary_factor", "must be 1: rotating a part of a head is not supported");
+        requireFullRotation(config);
+        config.object("rope_parameters").ifPresent(ConfigFile::requireFullRotation);
+    }
+
+    private static void requireFullRotation(Fields fields) {
+        if (fields.positive("partial_rotary_factor", 1).orElse(1) != 1) {
+            throw fields.problem("partial_rotary_factor", "must be 1: rotating a part of a head is not supported");
         }
     }
 

@@ -11,7 +11,7 @@ import java.util.Map;
 /**
  * Opens tokenizers of the DJL library, quietly and without a network.
  *
- * <p>The library unpacks its native part (about 12 MB, once for each version) below {@code ~/.djl.ai/tokenizers}, or below
+ * <p>The library unpacks its native part (about 14 MB, once for each version) below {@code ~/.djl.ai/tokenizers}, or below
  * the folder that the environment variable or system property {@code ENGINE_CACHE_DIR} or {@code DJL_CACHE_DIR} names, or
  * below {@code java.io.tmpdir} where the home folder cannot be written. {@code RUST_LIBRARY_PATH} names an unpacked one.
  *

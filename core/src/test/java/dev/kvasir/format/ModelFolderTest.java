@@ -184,6 +184,8 @@ class ModelFolderTest {
                 "{\"rope_scaling\":{\"type\":\"linear\"}}        | rope_scaling.factor is missing",
                 "{\"rope_scaling\":7}                            | rope_scaling must be an object",
                 "{\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4}} | must be below high_freq_factor",
+                "{\"rope_parameters\":{\"partial_rotary_factor\":0.5}} | rope_parameters.partial_rotary_factor must be 1",
+                "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":2},\"rope_parameters\":{}} | only one may be",
                 "{\"attention_bias\":true}                       | attention_bias must be false",
                 "{\"mlp_bias\":true}                             | mlp_bias must be false",
                 "{\"hidden_act\":\"gelu\"}                       | hidden_act must be silu",

@@ -48,7 +48,7 @@ class SafetensorsTest {
     @Test
     void readsBackWhatWasWritten() throws IOException {
         Random random = new Random(1);
-        for (int round = 0; round < 50; round++) {
+        for (int round = 0; round < 25; round++) {
             List<TensorInfo> tensors = new ArrayList<>();
             for (int i = random.nextInt(6); i >= 0; i--) {
                 List<Long> shape = new ArrayList<>();
@@ -158,7 +158,7 @@ class SafetensorsTest {
         int end = 8 + headerLength(path);
         Random random = new Random(2);
         int refused = 0;
-        for (int round = 0; round < 3000; round++) {
+        for (int round = 0; round < 1000; round++) {
             byte[] bytes = whole.clone();
             bytes[round < 8 * 8 ? round / 8 : random.nextInt(end)] ^= (byte) (1 << (round % 8));
             Files.write(path, bytes);
@@ -171,7 +171,7 @@ class SafetensorsTest {
                 assertThat(e.getMessage()).startsWith(path + ": ").doesNotContain("\n");
             }
         }
-        assertThat(refused).isGreaterThan(2000);
+        assertThat(refused).isGreaterThan(600);
     }
 
     @ParameterizedTest

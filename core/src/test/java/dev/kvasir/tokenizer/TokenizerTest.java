@@ -201,18 +201,32 @@ class TokenizerTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("kinds")
+    void streamsThroughABoundedWindow(ObjectNode kind) throws IOException {
+        TestTokenizers.write(folder, kind);
+        TokenizerFile file = TokenizerFile.read(folder, VOCABULARY);
+        int[] longest = {0};
+        PieceStream stream = new PieceStream(
+                file,
+                ids -> {
+                    longest[0] = Math.max(longest[0], ids.length);
+                    return "x".repeat(ids.length);
+                },
+                false);
+        new Random(5).ints(10_000, 0, VOCABULARY).forEach(stream::next);
+        assertThat(longest[0]).isBetween(1, 8);
+    }
+
     @Test
-    void streamingDoesNotSlowDownWithLength() throws IOException {
-        // What a token costs natively is bounded by the window, so a long text must not cost more by the token.
-        try (Tokenizer tokenizer = open(TestTokenizers.unigram())) {
-            int[] ids = new Random(5).ints(200_000, 3, 277).toArray();
-            Tokenizer.Stream stream = tokenizer.stream();
-            long chars = 0;
-            for (int id : ids) {
-                chars += stream.next(id).length();
-            }
-            chars += stream.finish().length();
-            assertThat(chars).isEqualTo(tokenizer.decode(ids).length());
+    void severalThreadsMayEncodeAtOnce() throws IOException {
+        Random random = new Random(6);
+        List<String> texts =
+                Stream.generate(() -> randomText(random)).limit(2000).toList();
+        try (Tokenizer tokenizer = open(TestTokenizers.byteLevel())) {
+            List<int[]> expected = texts.stream().map(tokenizer::encode).toList();
+            List<int[]> found = texts.parallelStream().map(tokenizer::encode).toList();
+            assertThat(found).usingRecursiveComparison().isEqualTo(expected);
         }
     }
 }
