@@ -91,7 +91,8 @@ public final class Main {
     }
 
     private static String problem(ParameterException e) {
-        if (e instanceof UnmatchedArgumentException unmatched && !unmatched.getUnmatched().isEmpty()) {
+        if (e instanceof UnmatchedArgumentException unmatched
+                && !unmatched.getUnmatched().isEmpty()) {
             String first = unmatched.getUnmatched().getFirst();
             List<String> nearest = unmatched.getSuggestions();
             return "unknown " + (first.startsWith("-") ? "option " : "command or argument ") + first

@@ -41,8 +41,9 @@ import picocli.CommandLine.Option;
             "      --prefill 512 --depth 0,2048,8192 --repetitions 5 --json bench.json",
         })
 public final class BenchCommand implements Callable<Integer> {
-    private static final List<CacheSpec> DEFAULT_CACHES =
-            Stream.of("exact(dtype=f16)", "kivi(bits=4)", "kivi(bits=2)").map(CacheSpec::parse).toList();
+    private static final List<CacheSpec> DEFAULT_CACHES = Stream.of("exact(dtype=f16)", "kivi(bits=4)", "kivi(bits=2)")
+            .map(CacheSpec::parse)
+            .toList();
     private static final int DEFAULT_PREFILL = 512;
     private static final int MOST_DEFAULT_DEPTH = 4096;
 
@@ -136,7 +137,8 @@ public final class BenchCommand implements Callable<Integer> {
 
     private SpeedOptions options(int context) {
         int deepest = Math.clamp(context - decode, 0, MOST_DEFAULT_DEPTH);
-        List<Integer> quarters = Stream.of(0, deepest / 4, deepest / 2, deepest).distinct().toList();
+        List<Integer> quarters =
+                Stream.of(0, deepest / 4, deepest / 2, deepest).distinct().toList();
         return new SpeedOptions(
                 prefill.orElse(Math.min(DEFAULT_PREFILL, context)),
                 depths.isEmpty() ? quarters : depths,
@@ -148,7 +150,14 @@ public final class BenchCommand implements Callable<Integer> {
 
     private void print(List<SpeedResult> results) {
         Table table = Table.ofFigures(List.of(
-                "cache", "depth", "decode tokens/s", "ratio", "prefill tokens/s", "bits/element", "cache bytes", "peak RSS"));
+                "cache",
+                "depth",
+                "decode tokens/s",
+                "ratio",
+                "prefill tokens/s",
+                "bits/element",
+                "cache bytes",
+                "peak RSS"));
         for (SpeedResult result : results) {
             for (SpeedResult.DepthSpeed depth : result.depths()) {
                 table.row(List.of(

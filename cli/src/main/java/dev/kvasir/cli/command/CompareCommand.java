@@ -70,9 +70,7 @@ public final class CompareCommand implements Callable<Integer> {
             description = "A generated task to ask; may be given several times. Default: all there are.")
     private List<String> tasks = new ArrayList<>();
 
-    @Option(
-            names = "--no-tasks",
-            description = "Ask no tasks, as of a model that was not trained on them.")
+    @Option(names = "--no-tasks", description = "Ask no tasks, as of a model that was not trained on them.")
     private boolean noTasks;
 
     @Option(

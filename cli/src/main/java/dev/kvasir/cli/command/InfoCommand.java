@@ -54,10 +54,7 @@ public final class InfoCommand implements Callable<Integer> {
     @Mixin
     private final CacheListOption caches = new CacheListOption();
 
-    @Option(
-            names = "--context",
-            paramLabel = "N",
-            description = "Tokens in the cache. Default: the model's context.")
+    @Option(names = "--context", paramLabel = "N", description = "Tokens in the cache. Default: the model's context.")
     private Optional<Integer> context = Optional.empty();
 
     @Mixin
@@ -132,7 +129,9 @@ public final class InfoCommand implements Callable<Integer> {
 
     private void print(Report report) {
         ModelInfo model = report.model();
-        line("model", model.name() + ", " + model.architecture() + ", " + Cells.count(model.parameters()) + " parameters");
+        line(
+                "model",
+                model.name() + ", " + model.architecture() + ", " + Cells.count(model.parameters()) + " parameters");
         line(
                 "layers",
                 model.layers() + " of width " + model.hiddenSize() + ", MLP " + model.intermediateSize() + "; "
@@ -154,8 +153,10 @@ public final class InfoCommand implements Callable<Integer> {
             }
         }
         table.print(terminal);
-        report.caches().forEach(need -> need.reason()
-                .ifPresent(reason -> terminal.out().println("not for this model: " + need.cache() + ": " + reason)));
+        report.caches()
+                .forEach(need -> need.reason()
+                        .ifPresent(reason ->
+                                terminal.out().println("not for this model: " + need.cache() + ": " + reason)));
     }
 
     private void line(String name, String value) {

@@ -72,10 +72,7 @@ public final class PerplexityCommand implements Callable<Integer> {
             description = "Tokens of a window that are fed in one step, 0 to N-2. Default: half of N.")
     private Optional<Integer> prefill = Optional.empty();
 
-    @Option(
-            names = "--windows",
-            paramLabel = "W",
-            description = "Most windows to read. Default: all there are.")
+    @Option(names = "--windows", paramLabel = "W", description = "Most windows to read. Default: all there are.")
     private Optional<Integer> windows = Optional.empty();
 
     @Mixin
@@ -114,8 +111,8 @@ public final class PerplexityCommand implements Callable<Integer> {
     private void checkOptions() {
         context.ifPresent(value -> Range.check("--context", value, 2, Integer.MAX_VALUE));
         windows.ifPresent(value -> Range.check("--windows", value, 1, Integer.MAX_VALUE));
-        prefill.ifPresent(value -> Range.check(
-                "--prefill", value, 0, context.map(n -> n - 2).orElse(Integer.MAX_VALUE)));
+        prefill.ifPresent(value ->
+                Range.check("--prefill", value, 0, context.map(n -> n - 2).orElse(Integer.MAX_VALUE)));
     }
 
     private void print(PerplexityResult result) {

@@ -34,6 +34,7 @@ final class Session implements AutoCloseable {
     private final Workers workers;
     private final PagePool pool;
     private final Decoder decoder;
+
     private Session(Model model, Tokenizer tokenizer, Workers workers, PagePool pool) {
         this.model = model;
         this.tokenizer = tokenizer;

@@ -71,7 +71,8 @@ public final class TokenizerTrainCommand implements Callable<Integer> {
             names = "--search",
             paramLabel = "HOW",
             defaultValue = "em",
-            description = "How swe looks for its vocabulary: em, greedy or exact (tiny texts). Default: ${DEFAULT-VALUE}.")
+            description =
+                    "How swe looks for its vocabulary: em, greedy or exact (tiny texts). Default: ${DEFAULT-VALUE}.")
     private Search search = Search.EM;
 
     @Option(
@@ -94,12 +95,11 @@ public final class TokenizerTrainCommand implements Callable<Integer> {
             texts.add(Sources.text(List.of(), Optional.of(file), terminal, "the text"));
         }
         TokenizerOptions options = TokenizerOptions.swe(search, vocabularySize);
-        TrainedTokenizer trained =
-                switch (algorithm) {
-                    case BPE -> TokenizerTraining.train(options.with(Algorithm.BPE), texts, progress());
-                    case SWE -> TokenizerTraining.train(options, texts, progress());
-                    case BEST -> better(options, texts);
-                };
+        TrainedTokenizer trained = switch (algorithm) {
+            case BPE -> TokenizerTraining.train(options.with(Algorithm.BPE), texts, progress());
+            case SWE -> TokenizerTraining.train(options, texts, progress());
+            case BEST -> better(options, texts);
+        };
         trained.writeTo(output);
         terminal.out()
                 .printf(
@@ -112,9 +112,8 @@ public final class TokenizerTrainCommand implements Callable<Integer> {
     }
 
     private TrainedTokenizer better(TokenizerOptions options, List<String> texts) {
-        List<String> first = texts.stream()
-                .map(text -> text.substring(0, heldOutFrom(text)))
-                .toList();
+        List<String> first =
+                texts.stream().map(text -> text.substring(0, heldOutFrom(text))).toList();
         List<String> last =
                 texts.stream().map(text -> text.substring(heldOutFrom(text))).toList();
         TokenizerComparison comparison = TokenizerComparison.run(

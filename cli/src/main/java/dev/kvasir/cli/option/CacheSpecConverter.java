@@ -12,7 +12,8 @@ public final class CacheSpecConverter implements ITypeConverter<CacheSpec> {
     public CacheSpec convert(String text) {
         try {
             CacheSpec spec = CacheSpec.parse(text);
-            // Unknown names and values end here, with the nearest spelling; what the user wrote stays as the cache's label.
+            // Unknown names and values end here, with the nearest spelling; what the user wrote stays as the cache's
+            // label.
             Caches.complete(spec);
             return spec;
         } catch (InvalidInputException e) {
