@@ -7,7 +7,7 @@ import java.util.stream.Stream;
 /** The caches that are compared when nobody names any. */
 public final class DefaultCaches {
     /** What all others are held against. */
-    public static final String REFERENCE = "exact(dtype=f32)";
+    public static final String REFERENCE = "exact(f32)";
 
     /**
      * 2 bits per token for keys and values alike, with no exact window: what the papers show to fail, so that a reader can
@@ -26,10 +26,10 @@ public final class DefaultCaches {
     public static List<CacheSpec> all() {
         return Stream.of(
                         REFERENCE,
-                        "exact(dtype=f16)",
-                        "block(type=q8_0)",
-                        "block(type=q4_0)",
-                        "block(type=q4_0, rotate=true)",
+                        "exact(f16)",
+                        "block(q8_0)",
+                        "block(q4_0)",
+                        "block(q4_0, rotate=true)",
                         "kivi(bits=4)",
                         "kivi(bits=2)",
                         CONTROL)

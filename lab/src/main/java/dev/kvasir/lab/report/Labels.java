@@ -6,7 +6,7 @@ import java.util.Optional;
 
 /** Finds room for badges and names so that none covers another; greedy, in the order of the series. */
 final class Labels {
-    private static final double CHAR_WIDTH = 6.1;
+    private static final double CHAR_WIDTH = 6.4;
     private static final double TEXT_HEIGHT = 13;
     private static final double GAP = Plot.BADGE + 4;
     private static final int DIRECTIONS = 12;

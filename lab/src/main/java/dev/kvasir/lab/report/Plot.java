@@ -4,10 +4,10 @@ import java.util.function.DoubleFunction;
 
 /** The frame both charts share: an SVG of fixed size that scales with the page, with axes, grid and badges. */
 final class Plot {
-    static final double WIDTH = 440;
+    static final double WIDTH = 400;
     static final double HEIGHT = 330;
-    static final double LEFT = 50;
-    static final double RIGHT = 424;
+    static final double LEFT = 48;
+    static final double RIGHT = 386;
     static final double TOP = 30;
     static final double BOTTOM = 282;
     static final double BADGE = 8.5;

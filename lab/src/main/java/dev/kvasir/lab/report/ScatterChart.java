@@ -66,14 +66,11 @@ final class ScatterChart {
             badges.add(labels.badge(x.at(point.x), y.at(point.y)));
         }
         for (int i = 0; i < points.size(); i++) {
+            leader(plot, points.get(i), badges.get(i), x, y);
+        }
+        for (int i = 0; i < points.size(); i++) {
             Point point = points.get(i);
             Labels.Place badge = badges.get(i);
-            double px = x.at(point.x);
-            double py = y.at(point.y);
-            if (badge.x() != px || badge.y() != py) {
-                plot.svg().empty("line", "class", "leader", "x1", px, "y1", py, "x2", badge.x(), "y2", badge.y());
-                plot.svg().empty("circle", "class", "dot " + Plot.colour(point.series), "cx", px, "cy", py, "r", 2.5);
-            }
             String hover =
                     point.name + ": " + quantity.format.apply(point.y) + " at " + Numbers.bytes(point.x) + " per token";
             plot.badge(point.series, badge.x(), badge.y(), hover);
@@ -81,6 +78,16 @@ final class ScatterChart {
                     .ifPresentOrElse(
                             at -> plot.svg().element("text", point.name, "class", "label", "x", at.x(), "y", at.y()),
                             () -> unnamed.add(point));
+        }
+    }
+
+    /** From a point to its badge, where that had to move aside. */
+    private static void leader(Plot plot, Point point, Labels.Place badge, Axis x, Axis y) {
+        double px = x.at(point.x);
+        double py = y.at(point.y);
+        if (badge.x() != px || badge.y() != py) {
+            plot.svg().empty("line", "class", "leader", "x1", px, "y1", py, "x2", badge.x(), "y2", badge.y());
+            plot.svg().empty("circle", "class", "dot " + Plot.colour(point.series), "cx", px, "cy", py, "r", 2.5);
         }
     }
 

@@ -50,11 +50,11 @@ final class Results {
     /** Eight caches whose figures lie as those of a real comparison may. */
     static ComparisonResult typical() {
         List<Row> rows = new ArrayList<>();
-        rows.add(row("exact(dtype=f32)", 32, 5.213, 0, 1, 0.93, 900, 1));
-        rows.add(row("exact(dtype=f16)", 16, 5.213, 2.1e-8, 1, 0.93, 910, 1.04));
-        rows.add(row("block(type=q8_0)", 8.5, 5.213, 1.9e-5, 0.998, 0.93, 850, 1.01));
-        rows.add(row("block(type=q4_0)", 4.5, 5.27, 0.0121, 0.962, 0.90, 840, 1.06));
-        rows.add(row("block(type=q4_0, rotate=true)", 4.5, 5.25, 0.0085, 0.971, 0.91, 820, 1.03));
+        rows.add(row("exact(f32)", 32, 5.213, 0, 1, 0.93, 900, 1));
+        rows.add(row("exact(f16)", 16, 5.213, 2.1e-8, 1, 0.93, 910, 1.04));
+        rows.add(row("block(q8_0)", 8.5, 5.213, 1.9e-5, 0.998, 0.93, 850, 1.01));
+        rows.add(row("block(q4_0)", 4.5, 5.27, 0.0121, 0.962, 0.90, 840, 1.06));
+        rows.add(row("block(q4_0, rotate=true)", 4.5, 5.25, 0.0085, 0.971, 0.91, 820, 1.03));
         rows.add(row("kivi(bits=4)", 5.35, 5.22, 0.0016, 0.988, 0.925, 830, 1.10));
         rows.add(row("kivi(bits=2)", 3.41, 5.36, 0.031, 0.94, 0.87, 835, 1.21));
         rows.add(row("kivi(bits=2, k_axis=token, residual=0)", 3, 9.8, 0.81, 0.61, 0.22, 835, 1.24));
