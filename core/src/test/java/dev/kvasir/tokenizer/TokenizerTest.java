@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kvasir.format.TestTokenizers;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -119,6 +120,24 @@ class TokenizerTest {
                         .map(i -> bytes[i] + 3)
                         .toArray();
                 assertThat(streamed(tokenizer, ids)).isEqualTo(tokenizer.decode(ids));
+            }
+        }
+    }
+
+    @Test
+    void tokensWithoutTextDoNotMakeTheNextOneTheFirst() throws IOException {
+        ObjectNode kind = TestTokenizers.unigram();
+        ObjectNode erase = ((ArrayNode) kind.get("decoder").get("decoders")).insertObject(0);
+        erase.put("type", "Replace").put("content", "").putObject("pattern").put("String", "a");
+        try (Tokenizer tokenizer = open(kind)) {
+            int the = tokenizer.id("\u2581the").orElseThrow();
+            int nothing = tokenizer.id("a").orElseThrow();
+            for (int count = 0; count < 40; count++) {
+                int[] ids = new int[count + 2];
+                Arrays.fill(ids, nothing);
+                ids[0] = the;
+                ids[count + 1] = the;
+                assertThat(streamed(tokenizer, ids)).isEqualTo("the the");
             }
         }
     }
