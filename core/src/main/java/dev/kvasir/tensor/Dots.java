@@ -99,10 +99,11 @@ final class Dots {
             a2 = v.fma(load(w, w2 + i), a2);
             a3 = v.fma(load(w, w3 + i), a3);
         }
-        out[o] += Simd.sum(a0) + tail(w, w0, x, x0, bound, count);
-        out[o + 1] += Simd.sum(a1) + tail(w, w1, x, x0, bound, count);
-        out[o + 2] += Simd.sum(a2) + tail(w, w2, x, x0, bound, count);
-        out[o + 3] += Simd.sum(a3) + tail(w, w3, x, x0, bound, count);
+        FloatVector sums = Simd.sums(a0, a1, a2, a3);
+        out[o] += sums.lane(0) + tail(w, w0, x, x0, bound, count);
+        out[o + 1] += sums.lane(1) + tail(w, w1, x, x0, bound, count);
+        out[o + 2] += sums.lane(2) + tail(w, w2, x, x0, bound, count);
+        out[o + 3] += sums.lane(3) + tail(w, w3, x, x0, bound, count);
     }
 
     /** Two rows, four tokens: every weight vector loaded is used four times. */
@@ -146,16 +147,18 @@ final class Dots {
             a03 = u.fma(p, a03);
             a13 = v.fma(p, a13);
         }
+        FloatVector sums0 = Simd.sums(a00, a01, a02, a03);
+        FloatVector sums1 = Simd.sums(a10, a11, a12, a13);
         int o1 = o + oStride;
         int o2 = o1 + oStride;
         int o3 = o2 + oStride;
-        out[o] += Simd.sum(a00) + tail(w, w0, x, x0, bound, count);
-        out[o + 1] += Simd.sum(a10) + tail(w, w1, x, x0, bound, count);
-        out[o1] += Simd.sum(a01) + tail(w, w0, x, x1, bound, count);
-        out[o1 + 1] += Simd.sum(a11) + tail(w, w1, x, x1, bound, count);
-        out[o2] += Simd.sum(a02) + tail(w, w0, x, x2, bound, count);
-        out[o2 + 1] += Simd.sum(a12) + tail(w, w1, x, x2, bound, count);
-        out[o3] += Simd.sum(a03) + tail(w, w0, x, x3, bound, count);
-        out[o3 + 1] += Simd.sum(a13) + tail(w, w1, x, x3, bound, count);
+        out[o] += sums0.lane(0) + tail(w, w0, x, x0, bound, count);
+        out[o + 1] += sums1.lane(0) + tail(w, w1, x, x0, bound, count);
+        out[o1] += sums0.lane(1) + tail(w, w0, x, x1, bound, count);
+        out[o1 + 1] += sums1.lane(1) + tail(w, w1, x, x1, bound, count);
+        out[o2] += sums0.lane(2) + tail(w, w0, x, x2, bound, count);
+        out[o2 + 1] += sums1.lane(2) + tail(w, w1, x, x2, bound, count);
+        out[o3] += sums0.lane(3) + tail(w, w0, x, x3, bound, count);
+        out[o3 + 1] += sums1.lane(3) + tail(w, w1, x, x3, bound, count);
     }
 }

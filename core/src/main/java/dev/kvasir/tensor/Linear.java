@@ -5,8 +5,8 @@ import java.util.Arrays;
 /**
  * The product with a weight matrix, {@code out[t][r] = sum over c of w[r][c] * x[t][c]}, in f32 whatever the weights are.
  *
- * <p>Give the input once, then apply any number of matrices to it. Up to {@value #FEW} tokens go through {@link Dots}, which
- * reads every weight once from memory; more are packed once for all matrices and go through {@link Panels}. How the
+ * <p>Give the input once, then apply any number of matrices to it. One token goes through {@link MatVec}, up to {@value #FEW} through {@link Dots}, which
+ * read every weight once from memory; more are packed once for all matrices and go through {@link Panels}. How the
  * work is cut depends on the shapes alone, so results are the same for any number of threads. Not for several
  * threads at once.
  */
@@ -20,11 +20,11 @@ public final class Linear {
     /** Weights of one part of {@link Dots} work. */
     private static final int PART = 1 << 15;
 
-    /** Columns in flight: a piece of four weight rows, or of a wide panel of tokens, stays in the first-level cache. */
+    /** Columns of a panel in flight: a wide panel's piece and the weights' stay in the first-level cache. */
     private static final int CHUNK = 256;
 
-    /** The same for f16, whose conversion loop has a longer start. */
-    private static final int CHUNK_F16 = 1024;
+    /** Columns of four rows in flight for {@link Dots}, likewise. */
+    private static final int ROW_CHUNK = 1024;
 
     private final Workers workers;
     private final ThreadLocal<float[]> weightScratch = ThreadLocal.withInitial(() -> new float[0]);
@@ -73,15 +73,28 @@ public final class Linear {
         workers.run(parts, part -> {
             int from = part * partRows;
             int to = Math.min(rows, from + partRows);
-            for (int t = 0; t < tokens; t++) {
-                Arrays.fill(out, t * rows + from, t * rows + to, 0);
+            if (tokens == 1 && MatVec.serves(w.dtype())) {
+                while (from <= to - MatVec.ROWS) {
+                    MatVec.set(w, from, x, out);
+                    from += MatVec.ROWS;
+                }
             }
-            int chunk = Math.min(columns, w.dtype() == DType.F16 ? CHUNK_F16 : CHUNK);
-            float[] scratch = scratch(weightScratch, 4 * chunk);
-            for (int row = from; row < to; row += 4) {
-                addRows(w, row, Math.min(4, to - row), chunk, scratch, out);
-            }
+            addRows(w, from, to, out);
         });
+    }
+
+    private void addRows(Matrix w, int from, int to, float[] out) {
+        if (from == to) {
+            return;
+        }
+        for (int t = 0; t < tokens; t++) {
+            Arrays.fill(out, t * w.rows() + from, t * w.rows() + to, 0);
+        }
+        int chunk = Math.min(columns, ROW_CHUNK);
+        float[] scratch = scratch(weightScratch, 4 * chunk);
+        for (int row = from; row < to; row += 4) {
+            addRows(w, row, Math.min(4, to - row), chunk, scratch, out);
+        }
     }
 
     private void addRows(Matrix w, int row, int count, int chunk, float[] scratch, float[] out) {

@@ -3,6 +3,7 @@ package dev.kvasir.tensor;
 import static dev.kvasir.tensor.Simd.F;
 import static dev.kvasir.tensor.Simd.LANES;
 
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -43,14 +44,20 @@ final class Panels {
     static void pack(float[] x, int tokens, int columns, int first, float[] packed) {
         int width = width(first, paddedTokens(tokens));
         int real = Math.min(width, tokens - first);
-        int at = first * columns;
-        for (int k = 0; k < columns; k++, at += width) {
-            int source = first * columns + k;
+        int base = first * columns;
+        if (real < width) {
+            Arrays.fill(packed, base, base + width * columns, 0);
+        }
+        // By blocks of columns: tokens often lie a power of two apart and would evict each other, read column by
+        // column.
+        for (int k0 = 0; k0 < columns; k0 += LANES) {
+            int k1 = Math.min(columns, k0 + LANES);
             for (int t = 0; t < real; t++) {
-                packed[at + t] = x[source + t * columns];
-            }
-            for (int t = real; t < width; t++) {
-                packed[at + t] = 0;
+                int source = (first + t) * columns;
+                int target = base + t;
+                for (int k = k0; k < k1; k++) {
+                    packed[target + k * width] = x[source + k];
+                }
             }
         }
     }

@@ -4,19 +4,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Objects;
-import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorSpecies;
 
 /** Reads pieces of a matrix as floats: rows of an embedding, and the weights a kernel is about to use. */
 public final class RowReader {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfShort F16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
-    /** As many shorts as {@link Simd#F} has floats. */
-    private static final VectorSpecies<Short> HALF =
-            VectorSpecies.of(short.class, VectorShape.forBitSize(Simd.F.vectorBitSize() / 2));
 
     private RowReader() {}
 
@@ -49,12 +41,7 @@ public final class RowReader {
     private static void readBf16(MemorySegment piece, int count, float[] out, int at) {
         int i = 0;
         for (; i <= count - Simd.LANES; i += Simd.LANES) {
-            ShortVector.fromMemorySegment(HALF, piece, 2L * i, ByteOrder.LITTLE_ENDIAN)
-                    .convertShape(VectorOperators.ZERO_EXTEND_S2I, Simd.I, 0)
-                    .reinterpretAsInts()
-                    .lanewise(VectorOperators.LSHL, 16)
-                    .reinterpretAsFloats()
-                    .intoArray(out, at + i);
+            MatVec.bf16(piece, i).intoArray(out, at + i);
         }
         for (; i < count; i++) {
             out[at + i] = Float.intBitsToFloat(piece.get(F16, 2L * i) << 16);
