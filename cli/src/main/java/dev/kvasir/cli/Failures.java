@@ -27,7 +27,7 @@ public final class Failures {
 
     /** Says what {@code failure} is in one line on {@code err}, after its stack trace if {@code verbose}. */
     static int report(Throwable failure, PrintStream err, boolean verbose) {
-        if (failure instanceof OutputOrEnd.ClosedException) {
+        if (failure instanceof OutputOrEnd.ClosedException closed && closed.readerLeft()) {
             return OUTPUT_CLOSED;
         }
         if (verbose) {
@@ -41,7 +41,7 @@ public final class Failures {
 
     /** The text in one line that cannot steer a terminal: names from files may hold anything. */
     static String oneLine(String text) {
-        return text.strip().replaceAll("\\R+", " ").replaceAll("\\p{Cntrl}", "?");
+        return text.strip().replaceAll("\\s*\\R\\s*", " ").replaceAll("\\p{Cntrl}", "?");
     }
 
     /** What {@code failure} is, in one line. */
@@ -54,6 +54,7 @@ public final class Failures {
         return !(failure instanceof UsageException
                 || failure instanceof KvasirException
                 || failure instanceof OutOfMemoryError
+                || failure instanceof OutputOrEnd.ClosedException
                 || failure instanceof IOException
                 || failure instanceof UncheckedIOException);
     }
@@ -62,6 +63,7 @@ public final class Failures {
         return switch (failure) {
             case UsageException e -> message(e);
             case KvasirException e -> message(e);
+            case OutputOrEnd.ClosedException e -> message(e);
             case OutOfMemoryError e ->
                 "out of memory: the Java heap of " + Runtime.getRuntime().maxMemory() / (1 << 20) + " MiB is full ("
                         + message(e) + "); give it more with KVASIR_JAVA_OPTS=-Xmx4g";

@@ -12,6 +12,7 @@ import dev.kvasir.cli.command.TokenizeCommand;
 import dev.kvasir.cli.command.TokenizerCommand;
 import dev.kvasir.cli.command.TokenizerTrainCommand;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
@@ -39,7 +40,10 @@ public final class Main {
     public static int run(Terminal terminal, String... args) {
         Kvasir root = new Kvasir(terminal);
         try {
-            int code = commandLine(root, terminal).execute(args);
+            // Help is gathered first: picocli would report a closed output in its own way.
+            StringWriter help = new StringWriter();
+            int code = commandLine(root, terminal, new PrintWriter(help)).execute(args);
+            terminal.out().print(help);
             terminal.out().flush();
             return code;
         } catch (OutputOrEnd.ClosedException | Error e) {
@@ -49,7 +53,7 @@ public final class Main {
         }
     }
 
-    private static CommandLine commandLine(Kvasir root, Terminal terminal) {
+    private static CommandLine commandLine(Kvasir root, Terminal terminal, PrintWriter help) {
         CommandLine line = new CommandLine(root)
                 .addSubcommand(new CompareCommand(terminal))
                 .addSubcommand(new GenerateCommand(terminal))
@@ -63,7 +67,7 @@ public final class Main {
                         .addSubcommand(new TokenizerTrainCommand(terminal)))
                 .addSubcommand(new CompletionCommand(terminal))
                 .addSubcommand(new CommandLine.HelpCommand());
-        line.setOut(new PrintWriter(terminal.out(), true, StandardCharsets.UTF_8));
+        line.setOut(help);
         line.setErr(new PrintWriter(terminal.err(), true, StandardCharsets.UTF_8));
         line.setColorScheme(CommandLine.Help.defaultColorScheme(terminal.colours() ? Ansi.ON : Ansi.OFF));
         line.setUsageHelpWidth(terminal.columns());

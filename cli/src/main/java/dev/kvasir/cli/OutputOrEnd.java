@@ -14,12 +14,17 @@ final class OutputOrEnd extends OutputStream {
         this.out = out;
     }
 
-    /** Nobody reads standard output any more. */
+    /** Standard output takes no more. */
     static final class ClosedException extends RuntimeException {
         private static final long serialVersionUID = 1;
 
         ClosedException(IOException cause) {
-            super(cause);
+            super("standard output cannot be written: " + cause.getMessage(), cause);
+        }
+
+        /** Whether its reader left, which is no failure; a full disk is one. */
+        boolean readerLeft() {
+            return String.valueOf(getMessage()).contains("Broken pipe");
         }
     }
 

@@ -154,35 +154,47 @@ final class CommandLineTest {
 
     @Test
     void readerWhoLeavesEndsTheCommandQuietly() {
-        OutputStream closed = new OutputOrEnd(new OutputStream() {
+        assertThat(withFailingOutput("Broken pipe", "caches")).isEqualTo(new Run(141, "", ""));
+        assertThat(withFailingOutput("Broken pipe", "--help")).isEqualTo(new Run(141, "", ""));
+    }
+
+    @Test
+    void fullDiskIsAFailure() {
+        Run run = withFailingOutput("No space left on device", "caches");
+
+        assertThat(run.exit()).isEqualTo(1);
+        assertThat(run.errors()).containsExactly("kvasir: standard output cannot be written: No space left on device");
+    }
+
+    /** Runs a command whose standard output fails with this message. */
+    private static Run withFailingOutput(String message, String... arguments) {
+        OutputStream failing = new OutputOrEnd(new OutputStream() {
             @Override
             public void write(int b) throws IOException {
-                throw new IOException("Broken pipe");
+                throw new IOException(message);
             }
 
             @Override
             public void write(byte[] bytes, int offset, int length) throws IOException {
-                throw new IOException("Broken pipe");
+                throw new IOException(message);
             }
         });
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         Terminal terminal = new Terminal(
-                new PrintStream(closed, false, StandardCharsets.UTF_8),
+                new PrintStream(failing, false, StandardCharsets.UTF_8),
                 new PrintStream(err, false, StandardCharsets.UTF_8),
                 InputStream.nullInputStream(),
                 false,
                 false,
                 false,
                 100);
-
-        assertThat(Main.run(terminal, "caches")).isEqualTo(141);
-        assertThat(Main.run(terminal, "--help")).isEqualTo(141);
-        assertThat(err.toString(StandardCharsets.UTF_8)).isEmpty();
+        int exit = Main.run(terminal, arguments);
+        return new Run(exit, "", err.toString(StandardCharsets.UTF_8));
     }
 
     @Test
-    void coloursOnlyOnTerminals() {
-        assertThat(Run.of("--help").out()).doesNotContain("\u001b[");
+    void helpHasNoColoursAwayFromTerminals() {
+        assertThat(Run.of("generate", "--help").out()).doesNotContain("\u001b[");
     }
 
     @Test

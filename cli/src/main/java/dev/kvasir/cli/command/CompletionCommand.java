@@ -13,8 +13,8 @@ import picocli.CommandLine.Spec;
         header = "Prints a completion script for bash or zsh.",
         footerHeading = "%nExamples:%n",
         footer = {
-            "  eval \"$(kvasir completion)\"                     for this shell",
             "  kvasir completion > ~/.kvasir-completion        then: . ~/.kvasir-completion in .bashrc or .zshrc",
+            "  eval \"$(kvasir completion)\"                    for this shell only",
         })
 public final class CompletionCommand implements Runnable {
     private final Terminal terminal;

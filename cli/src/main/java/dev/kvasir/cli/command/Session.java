@@ -45,12 +45,12 @@ final class Session implements AutoCloseable {
 
     /** Opens the model; fails with a line about the option or the file that does not serve. */
     static Session open(ModelOption option, ComputeOptions compute) {
-        int threads = compute.threads();
+        compute.check();
         Path folder = option.folder();
         Model model = ModelFolder.open(folder);
         long budget = compute.cacheBudget(model.weightBytes());
         Tokenizer tokenizer = Tokenizer.open(folder, model.config().vocabularySize());
-        return new Session(model, tokenizer, Workers.of(threads), new PagePool(budget));
+        return new Session(model, tokenizer, Workers.of(compute.threads()), new PagePool(budget));
     }
 
     Model model() {

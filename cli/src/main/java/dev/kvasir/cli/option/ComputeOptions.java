@@ -1,13 +1,13 @@
 package dev.kvasir.cli.option;
 
 import com.sun.management.OperatingSystemMXBean;
+import dev.kvasir.tensor.Workers;
 import java.lang.management.ManagementFactory;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** How much of the machine a run may take. */
 public final class ComputeOptions {
-    private static final int MOST_THREADS = 1024;
     /** Left to the operating system, the Java heap and others when no budget is named. */
     private static final double DEFAULT_SHARE = 0.75;
 
@@ -25,18 +25,20 @@ public final class ComputeOptions {
                     + " Default: three quarters of the memory, less the weights.")
     private Optional<ByteSize> cacheBudget = Optional.empty();
 
-    /** Threads to compute with, checked. */
-    public int threads() {
-        int count = threads.orElse(Runtime.getRuntime().availableProcessors());
-        Range.check("--threads", count, 1, MOST_THREADS);
-        return count;
+    /** Fails if a value is out of range; to be called before anything is opened. */
+    public void check() {
+        threads.ifPresent(count -> Range.check("--threads", count, 1, Workers.MAX_THREADS));
+        cacheBudget.ifPresent(size -> Range.check("--cache-budget", size.bytes(), 1, Long.MAX_VALUE));
     }
 
-    /** Bytes that caches may hold beside weights of {@code weightBytes}, checked. */
+    /** Threads to compute with. */
+    public int threads() {
+        return threads.orElse(Math.min(Runtime.getRuntime().availableProcessors(), Workers.MAX_THREADS));
+    }
+
+    /** Bytes that caches may hold beside weights of {@code weightBytes}. */
     public long cacheBudget(long weightBytes) {
-        long bytes = cacheBudget.map(ByteSize::bytes).orElseGet(() -> defaultBudget(weightBytes));
-        Range.check("--cache-budget", bytes, 1, Long.MAX_VALUE);
-        return bytes;
+        return cacheBudget.map(ByteSize::bytes).orElseGet(() -> defaultBudget(weightBytes));
     }
 
     private static long defaultBudget(long weightBytes) {
