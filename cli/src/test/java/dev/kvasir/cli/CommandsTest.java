@@ -304,7 +304,7 @@ final class CommandsTest {
 
         assertThat(run.exit()).isZero();
         assertThat(run.out().lines()).hasSize(3);
-        assertThat(run.out()).contains("exact(dtype=f32)", "kivi(bits=2)", "bits/element", "peak RSS");
+        assertThat(run.out()).contains("exact(f32)", "kivi(bits=2)", "bits/element", "peak RSS");
         assertThat(report).isNotEmptyFile();
         assertThat(result).content().contains("\"rows\"");
     }
@@ -319,7 +319,7 @@ final class CommandsTest {
 
     @Test
     void trainedTokenizerIsUsable() throws IOException {
-        Path text = Files.writeString(folder.resolve("text.txt"), SENTENCE.repeat(50));
+        Path text = Files.writeString(folder.resolve("text.txt"), TinyModel.TEXT);
         Path output = folder.resolve("tokenizer");
 
         Run run = Run.of("tokenizer", "train", "-a", "bpe", "-v", "300", "-o", output.toString(), text.toString());

@@ -26,7 +26,7 @@ final class TinyModel {
     private static final int HEADS = 2;
     private static final int KV_HEADS = 1;
     private static final int HEAD_DIM = 32;
-    private static final String TEXT =
+    static final String TEXT =
             "The wise giant gave the dwarf a cup of mead, and the dwarf gave the wise giant a golden ring. ".repeat(20);
 
     private TinyModel() {}

@@ -37,11 +37,11 @@ import picocli.CommandLine.Option;
         footerHeading = "%nExamples:%n",
         footer = {
             "  kvasir bench",
-            "  kvasir bench --model ~/models/llama --cache 'exact(dtype=f16)' --cache 'kivi(bits=2)' \\",
+            "  kvasir bench --model ~/models/llama --cache 'exact(f16)' --cache 'kivi(bits=2)' \\",
             "      --prefill 512 --depth 0,2048,8192 --repetitions 5 --json bench.json",
         })
 public final class BenchCommand implements Callable<Integer> {
-    private static final List<CacheSpec> DEFAULT_CACHES = Stream.of("exact(dtype=f16)", "kivi(bits=4)", "kivi(bits=2)")
+    private static final List<CacheSpec> DEFAULT_CACHES = Stream.of("exact(f16)", "kivi(bits=4)", "kivi(bits=2)")
             .map(CacheSpec::parse)
             .toList();
     private static final int DEFAULT_PREFILL = 512;

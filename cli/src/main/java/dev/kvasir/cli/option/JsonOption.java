@@ -50,13 +50,12 @@ public final class JsonOption {
         @Override
         public boolean preprocess(
                 Stack<String> arguments, CommandSpec command, ArgSpec option, Map<String, Object> parse) {
-            boolean attached = parse.get("separator") != null;
-            if (!attached && !arguments.isEmpty()) {
-                String next = arguments.peek();
-                if (!next.equals(STANDARD_OUTPUT) && !next.endsWith(".json")) {
-                    option.setValue(Optional.of(STANDARD_OUTPUT));
-                    return true;
-                }
+            boolean attached = "=".equals(parse.get("separator"));
+            boolean namesFile = !arguments.isEmpty()
+                    && (arguments.peek().equals(STANDARD_OUTPUT)
+                            || arguments.peek().endsWith(".json"));
+            if (!attached && !namesFile) {
+                arguments.push(STANDARD_OUTPUT);
             }
             return false;
         }
