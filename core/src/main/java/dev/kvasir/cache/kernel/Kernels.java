@@ -17,6 +17,12 @@ public interface Kernels {
         return "scalar".equals(System.getProperty("kvasir.kernels")) ? new ScalarKernels() : new VectorKernels();
     }
 
+    /** Numbers that {@link #accumulate} and {@link #unpack} need for themselves. */
+    static int workSize(PackedLayout layout) {
+        // Weights or scales and zeros, sums of lanes, and tables of 16 for every four bits of a plane of 4 or fewer.
+        return 2 * layout.depth() + layout.lanes() + 16 * layout.depth();
+    }
+
     /** The inner product of {@code count} numbers. */
     float dot(float[] x, int xOffset, float[] y, int yOffset, int count);
 
@@ -63,7 +69,7 @@ public interface Kernels {
      *
      * @param x {@code x[xOffset]} belongs to the first depth of the part
      * @param out {@code out[outOffset]} belongs to the first lane of the part
-     * @param work at least the layout's depth + lanes
+     * @param work at least {@link #workSize} numbers
      */
     void accumulate(
             PackedLayout layout,
@@ -88,7 +94,8 @@ public interface Kernels {
             int depthTo,
             float[] out,
             int outOffset,
-            int outStride);
+            int outStride,
+            float[] work);
 
     /**
      * Quantizes {@code in[depth][lane]} into a part of a page, scales included. The part holds whole groups; across the

@@ -123,7 +123,8 @@ public final class ScalarKernels implements Kernels {
             int depthTo,
             float[] out,
             int outOffset,
-            int outStride) {
+            int outStride,
+            float[] work) {
         for (int j = depthFrom; j < depthTo; j++) {
             for (int lane = laneFrom; lane < laneTo; lane++) {
                 out[outOffset + (j - depthFrom) * outStride + lane - laneFrom] =

@@ -138,8 +138,9 @@ public final class VectorKernels implements Kernels {
             int depthTo,
             float[] out,
             int outOffset,
-            int outStride) {
-        VectorUnpack.unpack(layout, page, laneFrom, laneTo, depthFrom, depthTo, out, outOffset, outStride);
+            int outStride,
+            float[] work) {
+        VectorUnpack.unpack(layout, page, laneFrom, laneTo, depthFrom, depthTo, out, outOffset, outStride, work);
     }
 
     @Override

@@ -101,6 +101,7 @@ final class VectorRead {
             int outOffset,
             float constant) {
         int units = (laneTo - laneFrom) / PackedLayout.UNIT;
+        int tables = layout.depth() + layout.lanes();
         for (int plane = 0; plane < layout.planes(); plane++) {
             int width = layout.planeBits(plane);
             if (plane > 0) {
@@ -110,7 +111,7 @@ final class VectorRead {
             long unitStride = layout.wordOffset(plane, 1, 0) - layout.wordOffset(plane, 0, 0);
             int words = depth * width / 32;
             float first = plane == 0 ? constant : 0;
-            VectorPlanes.add(width, page, offset, unitStride, units, words, weights, out, outOffset, first);
+            VectorPlanes.add(width, page, offset, unitStride, units, words, weights, tables, out, outOffset, first);
         }
     }
 

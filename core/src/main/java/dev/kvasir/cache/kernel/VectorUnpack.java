@@ -1,6 +1,5 @@
 package dev.kvasir.cache.kernel;
 
-import static dev.kvasir.cache.kernel.PackedLayout.SHORT;
 import static dev.kvasir.cache.kernel.Species.F;
 import static dev.kvasir.cache.kernel.Species.I;
 import static dev.kvasir.cache.kernel.Species.V;
@@ -14,6 +13,8 @@ import jdk.incubator.vector.VectorOperators;
 
 /** Turns a tile of packed codes into floats, where many rows will read it. */
 final class VectorUnpack {
+    private static final int UNIT_BYTES = PackedLayout.UNIT * 4;
+
     private VectorUnpack() {}
 
     static void unpack(
@@ -25,107 +26,149 @@ final class VectorUnpack {
             int depthTo,
             float[] out,
             int outOffset,
-            int outStride) {
-        for (int lane = laneFrom; lane < laneTo; lane += V) {
-            int o = outOffset + lane - laneFrom;
-            if (layout.axis() == Axis.PER_DEPTH) {
-                for (int depth = depthFrom; depth < depthTo; depth += 32) {
-                    int end = Math.min(depth + 32, depthTo);
-                    codes(layout, page, lane, depth, end, out, o + (depth - depthFrom) * outStride, outStride);
-                    scaleByDepth(layout, page, lane, depth, end, out, o + (depth - depthFrom) * outStride, outStride);
-                }
-            } else {
-                for (int depth = depthFrom; depth < depthTo; depth += layout.group()) {
-                    int end = depth + layout.group();
-                    codes(layout, page, lane, depth, end, out, o + (depth - depthFrom) * outStride, outStride);
-                    scaleByLane(layout, page, lane, depth, end, out, o + (depth - depthFrom) * outStride, outStride);
-                }
+            int outStride,
+            float[] work) {
+        if (layout.axis() == Axis.PER_DEPTH) {
+            int lane = laneFrom;
+            while (lane < laneTo) {
+                int groupEnd = Math.min(laneTo, (lane / layout.group() + 1) * layout.group());
+                int o = outOffset + lane - laneFrom;
+                groupOfLanes(layout, page, lane, groupEnd, depthFrom, depthTo, out, o, outStride, work);
+                lane = groupEnd;
             }
+            return;
+        }
+        for (int depth = depthFrom; depth < depthTo; depth += layout.group()) {
+            int o = outOffset + (depth - depthFrom) * outStride;
+            groupOfDepths(layout, page, laneFrom, laneTo, depth, out, o, outStride);
         }
     }
 
-    /** Writes the codes of one vector of lanes as floats. */
-    private static void codes(
-            PackedLayout layout, MemorySegment page, int lane, int from, int to, float[] out, int o, int stride) {
+    private static void groupOfLanes(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        int count = depthTo - depthFrom;
+        int group = laneFrom / layout.group();
+        VectorElements.decodeF16(page, layout.scaleOffset(group) + depthFrom * 2L, count, work, 0);
+        if (layout.quantizer().hasZero()) {
+            VectorElements.decodeF16(page, layout.zeroOffset(group) + depthFrom * 2L, count, work, count);
+        } else {
+            System.arraycopy(work, 0, work, count, count);
+            VectorSoftmax.scale(work, count, count, -layout.quantizer().offset());
+        }
         for (int plane = 0; plane < layout.planes(); plane++) {
             int width = layout.planeBits(plane);
-            int perWord = 32 / width;
-            float unit = 1 << layout.planeShift(plane);
-            long offset =
-                    layout.wordOffset(plane, lane / PackedLayout.UNIT, from / perWord) + lane % PackedLayout.UNIT * 4L;
-            int at = o;
-            for (int depth = from; depth < to; depth += perWord, offset += PackedLayout.UNIT * 4L) {
-                IntVector word = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN);
-                at = switch (width) {
-                    case 2 -> fields2(word, plane > 0, unit, out, at, stride);
-                    case 4 -> fields4(word, plane > 0, unit, out, at, stride);
-                    default -> fields(word, width, plane > 0, unit, out, at, stride);
-                };
+            if (plane > 0) {
+                VectorSoftmax.scale(work, 0, count, 1 << layout.planeShift(plane));
+            }
+            for (int lane = laneFrom; lane < laneTo; lane += V) {
+                long offset = wordOffset(layout, plane, lane, depthFrom);
+                int o = outOffset + lane - laneFrom;
+                byDepth(width, page, offset, count, work, plane == 0, out, o, outStride);
             }
         }
     }
 
-    private static int fields2(IntVector word, boolean add, float unit, float[] out, int at, int stride) {
-        int a = at;
-        for (int shift = 0; shift < 32; shift += 2, a += stride) {
-            put(word.lanewise(VectorOperators.LSHR, shift).and(3), add, unit, out, a);
-        }
-        return a;
+    private static long wordOffset(PackedLayout layout, int plane, int lane, int depth) {
+        return layout.wordOffset(plane, lane / PackedLayout.UNIT, depth * layout.planeBits(plane) / 32)
+                + lane % PackedLayout.UNIT * 4L;
     }
 
-    private static int fields4(IntVector word, boolean add, float unit, float[] out, int at, int stride) {
-        int a = at;
-        for (int shift = 0; shift < 32; shift += 4, a += stride) {
-            put(word.lanewise(VectorOperators.LSHR, shift).and(15), add, unit, out, a);
-        }
-        return a;
-    }
-
-    private static int fields(IntVector word, int width, boolean add, float unit, float[] out, int at, int stride) {
-        int mask = (1 << width) - 1;
-        int a = at;
-        for (int shift = 0; shift < 32; shift += width, a += stride) {
-            put(word.lanewise(VectorOperators.LSHR, shift).and(mask), add, unit, out, a);
-        }
-        return a;
-    }
-
-    private static void put(IntVector field, boolean add, float unit, float[] out, int at) {
-        FloatVector value = (FloatVector) field.convert(VectorOperators.I2F, 0);
-        if (add) {
-            value = value.fma(FloatVector.broadcast(F, unit), FloatVector.fromArray(F, out, at));
-        }
-        value.intoArray(out, at);
-    }
-
-    private static void scaleByDepth(
-            PackedLayout layout, MemorySegment page, int lane, int from, int to, float[] out, int o, int stride) {
-        int group = lane / layout.group();
-        boolean hasZero = layout.quantizer().hasZero();
-        long scales = layout.scaleOffset(group);
-        long zeros = hasZero ? layout.zeroOffset(group) : 0;
+    /**
+     * One vector of lanes of one plane: {@code out[j] = scales[j] * field + zeros[j]} for the first plane, {@code out[j] +=
+     * scales[j] * field} for the others.
+     */
+    private static void byDepth(
+            int width,
+            MemorySegment page,
+            long offset,
+            int count,
+            float[] scalesThenZeros,
+            boolean first,
+            float[] out,
+            int o,
+            int stride) {
+        int perWord = 32 / width;
+        IntVector mask = IntVector.broadcast(I, (1 << width) - 1);
+        IntVector shift = IntVector.broadcast(I, width);
         int at = o;
-        for (int depth = from; depth < to; depth++, at += stride) {
-            float scale = Float.float16ToFloat(page.get(SHORT, scales + depth * 2L));
-            float zero = hasZero
-                    ? Float.float16ToFloat(page.get(SHORT, zeros + depth * 2L))
-                    : -layout.quantizer().offset() * scale;
-            FloatVector.fromArray(F, out, at)
-                    .fma(FloatVector.broadcast(F, scale), FloatVector.broadcast(F, zero))
-                    .intoArray(out, at);
+        for (int j = 0; j < count; j += perWord, offset += UNIT_BYTES) {
+            IntVector codes = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN);
+            for (int i = j; i < j + perWord; i++, at += stride) {
+                FloatVector base = first
+                        ? FloatVector.broadcast(F, scalesThenZeros[count + i])
+                        : FloatVector.fromArray(F, out, at);
+                ((FloatVector) codes.and(mask).convert(VectorOperators.I2F, 0))
+                        .fma(FloatVector.broadcast(F, scalesThenZeros[i]), base)
+                        .intoArray(out, at);
+                codes = codes.lanewise(VectorOperators.LSHR, shift);
+            }
         }
     }
 
-    private static void scaleByLane(
-            PackedLayout layout, MemorySegment page, int lane, int from, int to, float[] out, int o, int stride) {
-        int group = from / layout.group();
-        FloatVector scale = VectorElements.f16(page, layout.scaleOffset(group) + lane * 2L);
-        FloatVector zero = layout.quantizer().hasZero()
-                ? VectorElements.f16(page, layout.zeroOffset(group) + lane * 2L)
-                : scale.mul(-layout.quantizer().offset());
+    private static void groupOfDepths(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depth,
+            float[] out,
+            int outOffset,
+            int outStride) {
+        int group = depth / layout.group();
+        for (int plane = 0; plane < layout.planes(); plane++) {
+            for (int lane = laneFrom; lane < laneTo; lane += V) {
+                FloatVector scale = VectorElements.f16(page, layout.scaleOffset(group) + lane * 2L);
+                FloatVector zero = layout.quantizer().hasZero()
+                        ? VectorElements.f16(page, layout.zeroOffset(group) + lane * 2L)
+                        : scale.mul(-layout.quantizer().offset());
+                byLane(
+                        layout.planeBits(plane),
+                        page,
+                        wordOffset(layout, plane, lane, depth),
+                        layout.group(),
+                        scale.mul(1 << layout.planeShift(plane)),
+                        zero,
+                        plane == 0,
+                        out,
+                        outOffset + lane - laneFrom,
+                        outStride);
+            }
+        }
+    }
+
+    private static void byLane(
+            int width,
+            MemorySegment page,
+            long offset,
+            int count,
+            FloatVector scale,
+            FloatVector zero,
+            boolean first,
+            float[] out,
+            int o,
+            int stride) {
+        int perWord = 32 / width;
+        IntVector mask = IntVector.broadcast(I, (1 << width) - 1);
+        IntVector shift = IntVector.broadcast(I, width);
         int at = o;
-        for (int depth = from; depth < to; depth++, at += stride) {
-            FloatVector.fromArray(F, out, at).fma(scale, zero).intoArray(out, at);
+        for (int j = 0; j < count; j += perWord, offset += UNIT_BYTES) {
+            IntVector codes = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN);
+            for (int i = 0; i < perWord; i++, at += stride) {
+                FloatVector base = first ? zero : FloatVector.fromArray(F, out, at);
+                ((FloatVector) codes.and(mask).convert(VectorOperators.I2F, 0))
+                        .fma(scale, base)
+                        .intoArray(out, at);
+                codes = codes.lanewise(VectorOperators.LSHR, shift);
+            }
         }
     }
 }

@@ -151,7 +151,7 @@ public final class PackedKeys implements KeyStore {
             Scratch scratch) {
         int depth = layout.depth();
         int whole = Math.ceilDiv(end, PackedLayout.UNIT) * PackedLayout.UNIT;
-        float[] work = scratch.work(depth + layout.lanes());
+        float[] work = scratch.work(Kernels.workSize(layout));
         for (int r = 0; r < rows; r++) {
             int o = outOffset + r * outStride;
             Arrays.fill(out, o, o + whole - lane, 0f);
@@ -172,8 +172,9 @@ public final class PackedKeys implements KeyStore {
             Scratch scratch) {
         int depth = layout.depth();
         float[] tile = scratch.tile(depth * PANEL);
+        float[] work = scratch.work(Kernels.workSize(layout));
         for (int lane = from; lane < end; lane += PANEL) {
-            kernels.unpack(layout, page, lane, lane + PANEL, 0, depth, tile, 0, PANEL);
+            kernels.unpack(layout, page, lane, lane + PANEL, 0, depth, tile, 0, PANEL, work);
             kernels.dots(queries, queryOffset, depth, rows, tile, 0, depth, out, outOffset + lane - from, outStride);
         }
     }

@@ -157,7 +157,7 @@ public final class PackedValues implements ValueStore {
             Arrays.fill(x, 0, last - first, 0f);
             System.arraycopy(weights, weightOffset, x, depth - first, end - depth);
         }
-        float[] work = scratch.work(layout.depth() + layout.lanes());
+        float[] work = scratch.work(Kernels.workSize(layout));
         kernels.accumulate(layout, page, 0, layout.lanes(), first, last, x, xOffset, out, o, work);
     }
 
@@ -175,11 +175,12 @@ public final class PackedValues implements ValueStore {
         int lanes = layout.lanes();
         int whole = wholeDepth();
         float[] tile = scratch.tile(whole * lanes);
+        float[] work = scratch.work(Kernels.workSize(layout));
         int depth = from;
         while (depth < end) {
             int first = depth / whole * whole;
             int stop = Math.min(end, first + whole);
-            kernels.unpack(layout, page, 0, lanes, first, first + whole, tile, 0, lanes);
+            kernels.unpack(layout, page, 0, lanes, first, first + whole, tile, 0, lanes, work);
             int w = weightOffset + depth - from;
             int m = (depth - first) * lanes;
             kernels.sums(weights, w, weightStride, rows, tile, m, lanes, stop - depth, lanes, out, outOffset, lanes);

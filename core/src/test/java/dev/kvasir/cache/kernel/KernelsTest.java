@@ -92,15 +92,15 @@ class KernelsTest {
             float[] x = floats(layout.depth());
             float[] expected = floats(layout.lanes());
             float[] found = expected.clone();
-            float[] work = new float[layout.depth() + layout.lanes()];
+            float[] work = new float[Kernels.workSize(layout)];
             scalar.accumulate(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, 0, expected, 0, work);
             vector.accumulate(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, 0, found, 0, work);
             assertClose(expected, found, magnitude(layout, page, x));
 
             float[] dense = new float[layout.depth() * (layout.lanes() + 3)];
             float[] wanted = dense.clone();
-            scalar.unpack(layout, page, laneFrom, laneTo, depthFrom, depthTo, wanted, 0, layout.lanes() + 3);
-            vector.unpack(layout, page, laneFrom, laneTo, depthFrom, depthTo, dense, 0, layout.lanes() + 3);
+            scalar.unpack(layout, page, laneFrom, laneTo, depthFrom, depthTo, wanted, 0, layout.lanes() + 3, work);
+            vector.unpack(layout, page, laneFrom, laneTo, depthFrom, depthTo, dense, 0, layout.lanes() + 3, work);
             assertClose(wanted, dense, 20);
         }
     }
