@@ -9,7 +9,6 @@ import dev.kvasir.lab.step.Sequence;
 import dev.kvasir.lab.step.StepModel;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.function.LongSupplier;
 
@@ -17,8 +16,8 @@ import java.util.function.LongSupplier;
  * Times prefill and decoding of several caches, interleaved so that a busy machine disturbs all alike.
  *
  * <ol>
- *   <li>Alone: each cache in turn is filled to the deepest depth and decodes, untimed. This warms the code up and is when
- *       its peak memory is read.
+ *   <li>Warm-up: each cache takes the prompt and decodes, untimed.
+ *   <li>Alone: each cache in turn is filled to the deepest depth and decodes, untimed; then its peak memory is read.
  *   <li>Prefill: in every repetition each cache takes the prompt as one step.
  *   <li>Decode: each cache is filled once, in real steps, with a fork kept at every depth; in every repetition each depth's
  *       fork is forked again and decodes.
@@ -63,13 +62,15 @@ public final class SpeedBench {
     /** Times each of {@code caches}; the results are in their order, the first is what ratios are against. */
     public List<SpeedResult> run(List<CacheSpec> caches, Progress progress) {
         long turns = (long) caches.size()
-                * (2 + options.repetitions() * (1L + options.depths().size()));
+                * (3 + options.repetitions() * (1L + options.depths().size()));
         ProgressMeter meter = new ProgressMeter(progress, "speed", "turns", turns);
         List<SpeedTally> tallies = new ArrayList<>();
         for (CacheSpec spec : caches) {
-            SpeedTally tally = new SpeedTally(spec.toString(), options);
-            measureAlone(spec, tally);
-            tallies.add(tally);
+            warmUp(spec);
+            meter.advance(1);
+        }
+        for (CacheSpec spec : caches) {
+            tallies.add(measureAlone(spec));
             meter.advance(1);
         }
         for (int repetition = 0; repetition < options.repetitions(); repetition++) {
@@ -83,18 +84,29 @@ public final class SpeedBench {
         return tallies.stream().map(tally -> tally.result(tallies.getFirst())).toList();
     }
 
-    private void measureAlone(CacheSpec spec, SpeedTally tally) {
+    private void warmUp(CacheSpec spec) {
         for (int i = 0; i < WARM_UP_PREFILLS; i++) {
-            prefillSpeed(spec);
+            try (Sequence sequence = model.open(spec)) {
+                sequence.feed(tokens, 0, options.prefill(), logits);
+                int room = options.longest() - options.prefill();
+                for (int token = 0; token < Math.min(options.decode(), room); token++) {
+                    sequence.feed(tokens, options.prefill() + token, 1, logits);
+                }
+            }
         }
+    }
+
+    private SpeedTally measureAlone(CacheSpec spec) {
+        SpeedTally tally = new SpeedTally(spec.toString(), options);
+        memory.settle();
         boolean reset = memory.resetPeak();
         try (Sequence sequence = model.open(spec)) {
             int depth = options.depths().getLast();
             fill(sequence, depth);
             decode(sequence, depth);
         }
-        OptionalLong peak = memory.peakBytes();
-        tally.peak(peak, reset);
+        tally.peak(memory.peakBytes(), reset);
+        return tally;
     }
 
     private double prefillSpeed(CacheSpec spec) {

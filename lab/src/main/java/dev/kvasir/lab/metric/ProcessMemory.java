@@ -5,11 +5,16 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalLong;
+import java.util.concurrent.locks.LockSupport;
 
 /** Resident memory of this process as Linux counts it; elsewhere there is none to read. */
 public final class ProcessMemory {
     /** {@code proc(5)}: 5 sets the peak resident set size to the current one. */
     private static final String RESET_PEAK = "5";
+
+    private static final int SETTLE_ROUNDS = 10;
+    private static final long SETTLE_NANOS = 50_000_000;
+    private static final long STILL_SHRINKING_BYTES = 1 << 20;
 
     private final Path status;
     private final Path clearRefs;
@@ -33,6 +38,26 @@ public final class ProcessMemory {
     /** Resident set now, in bytes. */
     public OptionalLong residentBytes() {
         return field("VmRSS:");
+    }
+
+    /**
+     * Has the garbage collector give back what is not used and waits, half a second at most, until the resident set no
+     * longer shrinks, so that a peak measured next is not that of earlier garbage.
+     */
+    public void settle() {
+        OptionalLong before = residentBytes();
+        if (before.isEmpty()) {
+            return;
+        }
+        System.gc();
+        for (int i = 0; i < SETTLE_ROUNDS; i++) {
+            LockSupport.parkNanos(SETTLE_NANOS);
+            OptionalLong now = residentBytes();
+            if (i > 0 && now.orElse(0) > before.orElse(0) - STILL_SHRINKING_BYTES) {
+                return;
+            }
+            before = now;
+        }
     }
 
     /** Starts a new peak at the current resident set; false where the system does not allow it. */
