@@ -1,0 +1,176 @@
+package dev.kvasir.cli.command;
+
+import dev.kvasir.cache.CacheSpec;
+import dev.kvasir.cli.ProgressDisplay;
+import dev.kvasir.cli.Table;
+import dev.kvasir.cli.Terminal;
+import dev.kvasir.cli.option.CacheListOption;
+import dev.kvasir.cli.option.ComputeOptions;
+import dev.kvasir.cli.option.JsonOption;
+import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.Range;
+import dev.kvasir.lab.bench.SpeedBench;
+import dev.kvasir.lab.bench.SpeedOptions;
+import dev.kvasir.lab.bench.SpeedResult;
+import dev.kvasir.lab.compare.Machine;
+import dev.kvasir.lab.info.ModelInfo;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code kvasir bench}: how fast caches are, and how much memory they take. */
+@Command(
+        name = "bench",
+        mixinStandardHelpOptions = true,
+        header = "Measures prefill and decode speed at cache depths, bytes and peak memory.",
+        description = {
+            "",
+            "Caches are interleaved, so that a busy machine disturbs all alike. Printed are medians over the repetitions"
+                    + " with the slowest and the fastest; ratios are taken within a repetition, against the first cache.",
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  kvasir bench",
+            "  kvasir bench --model ~/models/llama --cache 'exact(dtype=f16)' --cache 'kivi(bits=2)' \\",
+            "      --prefill 512 --depth 0,2048,8192 --repetitions 5 --json bench.json",
+        })
+public final class BenchCommand implements Callable<Integer> {
+    private static final List<CacheSpec> DEFAULT_CACHES = Stream.of("exact(dtype=f16)", "kivi(bits=4)", "kivi(bits=2)")
+            .map(CacheSpec::parse)
+            .toList();
+    private static final int DEFAULT_PREFILL = 512;
+    private static final int MOST_DEFAULT_DEPTH = 4096;
+
+    private final Terminal terminal;
+
+    @Mixin
+    private final ModelOption model = new ModelOption();
+
+    @Mixin
+    private final CacheListOption caches = new CacheListOption();
+
+    @Option(
+            names = "--prefill",
+            paramLabel = "P",
+            description = "Tokens of the prompt that is timed. Default: " + DEFAULT_PREFILL
+                    + ", or the model's context if that is less.")
+    private Optional<Integer> prefill = Optional.empty();
+
+    @Option(
+            names = "--depth",
+            paramLabel = "N",
+            split = ",",
+            description = "Tokens in the cache when decoding is timed, ascending, separated by commas."
+                    + " Default: none, and quarters of the model's context up to " + MOST_DEFAULT_DEPTH + ".")
+    private List<Integer> depths = new ArrayList<>();
+
+    @Option(
+            names = "--decode",
+            paramLabel = "N",
+            defaultValue = "" + SpeedOptions.DECODE,
+            description = "Tokens decoded in one timing. Default: ${DEFAULT-VALUE}.")
+    private int decode;
+
+    @Option(
+            names = {"-r", "--repetitions"},
+            paramLabel = "R",
+            defaultValue = "5",
+            description = "Timed rounds over all caches. Default: ${DEFAULT-VALUE}.")
+    private int repetitions;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Chooses the random tokens that are fed. Default: ${DEFAULT-VALUE}.")
+    private long seed;
+
+    @Mixin
+    private final ComputeOptions compute = new ComputeOptions();
+
+    @Mixin
+    private final JsonOption json = new JsonOption();
+
+    /**
+     * What a bench measured, with all that is needed to repeat it.
+     *
+     * @param results one entry per cache
+     */
+    record Report(ModelInfo model, Machine machine, SpeedOptions options, List<SpeedResult> results) {}
+
+    /** The command on these streams. */
+    public BenchCommand(Terminal terminal) {
+        this.terminal = terminal;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        checkOptions();
+        try (Session session = Session.open(model, compute);
+                ProgressDisplay progress = new ProgressDisplay(terminal)) {
+            SpeedOptions options = options(session.model().config().contextLength());
+            List<CacheSpec> specs = caches.specs().isEmpty() ? DEFAULT_CACHES : caches.specs();
+            List<SpeedResult> results = new SpeedBench(session.stepModel(), options).run(specs, progress);
+            progress.finish();
+            json.write(
+                    new Report(ModelInfo.of(session.model()), Machine.current(session.threads()), options, results),
+                    terminal);
+            if (!json.toOutput()) {
+                print(results);
+            }
+        }
+        return 0;
+    }
+
+    private void checkOptions() {
+        prefill.ifPresent(value -> Range.check("--prefill", value, 1, Integer.MAX_VALUE));
+        depths.forEach(value -> Range.check("--depth", value, 0, Integer.MAX_VALUE));
+        Range.check("--decode", decode, 1, Integer.MAX_VALUE);
+        Range.check("--repetitions", repetitions, 1, 1000);
+    }
+
+    private SpeedOptions options(int context) {
+        int deepest = Math.clamp(context - decode, 0, MOST_DEFAULT_DEPTH);
+        List<Integer> quarters =
+                Stream.of(0, deepest / 4, deepest / 2, deepest).distinct().toList();
+        return new SpeedOptions(
+                prefill.orElse(Math.min(DEFAULT_PREFILL, context)),
+                depths.isEmpty() ? quarters : depths,
+                decode,
+                repetitions,
+                SpeedOptions.FILL_CHUNK,
+                seed);
+    }
+
+    private void print(List<SpeedResult> results) {
+        Table table = Table.ofFigures(List.of(
+                "cache",
+                "depth",
+                "decode tokens/s",
+                "ratio",
+                "prefill tokens/s",
+                "bits/element",
+                "cache bytes",
+                "peak RSS"));
+        for (SpeedResult result : results) {
+            for (SpeedResult.DepthSpeed depth : result.depths()) {
+                table.row(List.of(
+                        result.cache(),
+                        Integer.toString(depth.depth()),
+                        Cells.spread(depth.decode()),
+                        Cells.bits(depth.ratio().median()),
+                        Cells.spread(result.prefill()),
+                        Cells.bits(depth.bitsPerElement()),
+                        Cells.count(depth.cacheBytes()),
+                        Cells.size(result.peakRss())));
+            }
+        }
+        table.print(terminal);
+    }
+}

@@ -1,0 +1,165 @@
+package dev.kvasir.cli.command;
+
+import dev.kvasir.KvasirException;
+import dev.kvasir.cache.CacheShape;
+import dev.kvasir.cache.CacheSpec;
+import dev.kvasir.cache.Caches;
+import dev.kvasir.cache.Footprint;
+import dev.kvasir.cli.Table;
+import dev.kvasir.cli.Terminal;
+import dev.kvasir.cli.option.ByteSize;
+import dev.kvasir.cli.option.CacheListOption;
+import dev.kvasir.cli.option.JsonOption;
+import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.Range;
+import dev.kvasir.format.ModelFolder;
+import dev.kvasir.lab.compare.DefaultCaches;
+import dev.kvasir.lab.info.ModelInfo;
+import dev.kvasir.lab.step.EngineModel;
+import dev.kvasir.model.Model;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code kvasir info}: what a model is, and what its caches would cost. */
+@Command(
+        name = "info",
+        mixinStandardHelpOptions = true,
+        header = "Tells what a model is and how many bytes each cache would need.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  kvasir info",
+            "  kvasir info ~/models/llama --context 32768",
+            "  kvasir info ~/models/llama --cache 'kivi(bits=2)' --json",
+        })
+public final class InfoCommand implements Callable<Integer> {
+    private static final int NAME_WIDTH = 13;
+
+    private final Terminal terminal;
+
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "FILE",
+            description = "A model: its folder or its safetensors file. Default: the shipped kvasir-tiny.")
+    private Optional<Path> file = Optional.empty();
+
+    @Mixin
+    private final CacheListOption caches = new CacheListOption();
+
+    @Option(names = "--context", paramLabel = "N", description = "Tokens in the cache. Default: the model's context.")
+    private Optional<Integer> context = Optional.empty();
+
+    @Mixin
+    private final JsonOption json = new JsonOption();
+
+    /**
+     * A model and its caches.
+     *
+     * @param context tokens in each cache
+     */
+    record Report(ModelInfo model, int context, List<Need> caches) {}
+
+    /**
+     * What one cache would allocate.
+     *
+     * @param reason why this model cannot use it
+     */
+    record Need(
+            String cache,
+            Optional<Footprint> bytes,
+            Optional<Long> total,
+            Optional<Double> bitsPerElement,
+            Optional<String> reason) {}
+
+    /** The command on these streams. */
+    public InfoCommand(Terminal terminal) {
+        this.terminal = terminal;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        context.ifPresent(value -> Range.check("--context", value, 1, Integer.MAX_VALUE));
+        Model model = ModelFolder.open(folder());
+        int tokens = context.orElse(model.config().contextLength());
+        CacheShape shape = EngineModel.shapeOf(model.config());
+        List<Need> needs = new ArrayList<>();
+        for (CacheSpec spec : caches.specs().isEmpty() ? DefaultCaches.all() : caches.specs()) {
+            needs.add(need(spec, shape, tokens));
+        }
+        Report report = new Report(ModelInfo.of(model), tokens, needs);
+        json.write(report, terminal);
+        if (!json.toOutput()) {
+            print(report);
+        }
+        return 0;
+    }
+
+    private Path folder() {
+        Path named = file.orElseGet(() -> new ModelOption().folder());
+        Path parent = named.toAbsolutePath().getParent();
+        return Files.isRegularFile(named) && parent != null ? parent : named;
+    }
+
+    private static Need need(CacheSpec spec, CacheShape shape, int tokens) {
+        try {
+            Footprint bytes = Caches.estimate(spec, shape, tokens);
+            return new Need(
+                    spec.toString(),
+                    Optional.of(bytes),
+                    Optional.of(bytes.total()),
+                    Optional.of(bytes.bitsPerElement(shape, tokens)),
+                    Optional.empty());
+        } catch (KvasirException e) {
+            return new Need(
+                    spec.toString(),
+                    Optional.empty(),
+                    Optional.empty(),
+                    Optional.empty(),
+                    Optional.of(String.valueOf(e.getMessage())));
+        }
+    }
+
+    private void print(Report report) {
+        ModelInfo model = report.model();
+        line(
+                "model",
+                model.name() + ", " + model.architecture() + ", " + Cells.count(model.parameters()) + " parameters");
+        line(
+                "layers",
+                model.layers() + " of width " + model.hiddenSize() + ", MLP " + model.intermediateSize() + "; "
+                        + model.heads() + " query heads and " + model.kvHeads() + " KV heads of " + model.headDim());
+        line("vocabulary", model.vocabularySize() + (model.tiedEmbeddings() ? ", embeddings tied" : ""));
+        line("context", model.contextLength() + " tokens, RoPE theta " + model.ropeTheta());
+        line("weights", new ByteSize(model.weightBytes()) + ", bytes by type " + model.weightBytesByType());
+        line("fingerprint", model.fingerprint());
+        terminal.out().println();
+        Table table =
+                Table.ofFigures(List.of("cache at " + report.context() + " tokens", "bytes", "size", "bits/element"));
+        for (Need need : report.caches()) {
+            if (need.total().isPresent()) {
+                table.row(List.of(
+                        need.cache(),
+                        Cells.count(need.total().get()),
+                        new ByteSize(need.total().get()).toString(),
+                        need.bitsPerElement().map(Cells::bits).orElse("-")));
+            }
+        }
+        table.print(terminal);
+        report.caches()
+                .forEach(need -> need.reason()
+                        .ifPresent(reason ->
+                                terminal.out().println("not for this model: " + need.cache() + ": " + reason)));
+    }
+
+    private void line(String name, String value) {
+        terminal.out().println(name + " ".repeat(NAME_WIDTH - name.length()) + value);
+    }
+}

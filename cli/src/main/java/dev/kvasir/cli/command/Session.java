@@ -1,0 +1,150 @@
+package dev.kvasir.cli.command;
+
+import dev.kvasir.InvalidInputException;
+import dev.kvasir.cache.CacheSpec;
+import dev.kvasir.cache.Caches;
+import dev.kvasir.cache.KvCache;
+import dev.kvasir.cache.PagePool;
+import dev.kvasir.cli.UsageException;
+import dev.kvasir.cli.option.ComputeOptions;
+import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.engine.Generator;
+import dev.kvasir.format.ModelFolder;
+import dev.kvasir.lab.step.EngineModel;
+import dev.kvasir.lab.step.StepModel;
+import dev.kvasir.model.Decoder;
+import dev.kvasir.model.Model;
+import dev.kvasir.tensor.Workers;
+import dev.kvasir.tokenizer.Tokenizer;
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+
+/** A model open for generating: its tokenizer, threads, cache memory and decoder. */
+final class Session implements AutoCloseable {
+    private static final int PREFILL_CHUNK = 512;
+
+    private final Model model;
+    private final Tokenizer tokenizer;
+    private final Workers workers;
+    private final PagePool pool;
+    private final Decoder decoder;
+
+    private Session(Model model, Tokenizer tokenizer, Workers workers, PagePool pool) {
+        this.model = model;
+        this.tokenizer = tokenizer;
+        this.workers = workers;
+        this.pool = pool;
+        this.decoder = new Decoder(model, workers);
+    }
+
+    /** Opens the model; fails with a line about the option or the file that does not serve. */
+    static Session open(ModelOption option, ComputeOptions compute) {
+        int threads = compute.threads();
+        Path folder = option.folder();
+        Model model = ModelFolder.open(folder);
+        long budget = compute.cacheBudget(model.weightBytes());
+        Tokenizer tokenizer = Tokenizer.open(folder, model.config().vocabularySize());
+        return new Session(model, tokenizer, Workers.of(threads), new PagePool(budget));
+    }
+
+    Model model() {
+        return model;
+    }
+
+    Tokenizer tokenizer() {
+        return tokenizer;
+    }
+
+    /** A generation loop over this model. */
+    Generator newGenerator() {
+        return new Generator(model, tokenizer, decoder, PREFILL_CHUNK);
+    }
+
+    /**
+     * Feeds the last token that was generated, which a generation leaves out of the cache, so that what comes next follows
+     * all that was said. Not the token that ends a text, nor where the context is full.
+     */
+    void takeLast(KvCache cache, Generator.Result result) {
+        if (result.ids().length > 0
+                && result.finish() != Generator.Finish.EOS
+                && result.finish() != Generator.Finish.BUDGET
+                && cache.length() < model.config().contextLength()) {
+            int[] last = {result.ids()[result.ids().length - 1]};
+            decoder.forward(cache, last, 0, 1, new float[model.config().vocabularySize()]);
+        }
+    }
+
+    /** This model as the lab's measurements see it. */
+    StepModel stepModel() {
+        return new EngineModel(model, pool, workers);
+    }
+
+    /** Threads that compute. */
+    int threads() {
+        return workers.threads();
+    }
+
+    /**
+     * Ids to feed into {@code cache}. A text that starts a sequence gets the model's first token, if it has one.
+     *
+     * @throws UsageException if there is nothing to feed
+     * @throws InvalidInputException if cache and text together are longer than the model's context
+     */
+    int[] prompt(String text, KvCache cache) {
+        int[] ids = tokenizer.encode(text);
+        if (cache.length() == 0 && model.config().bosToken().isPresent()) {
+            int[] withStart = new int[ids.length + 1];
+            withStart[0] = model.config().bosToken().get();
+            System.arraycopy(ids, 0, withStart, 1, ids.length);
+            ids = withStart;
+        }
+        if (ids.length == 0) {
+            throw new UsageException("the prompt is empty: allowed is at least one token");
+        }
+        int context = model.config().contextLength();
+        if ((long) cache.length() + ids.length > context) {
+            throw new InvalidInputException("the prompt has " + ids.length + " tokens and the cache " + cache.length()
+                    + ": together allowed are " + context + ", the context of " + model.name());
+        }
+        return ids;
+    }
+
+    /** A new, empty cache. */
+    KvCache newCache(CacheSpec spec) {
+        return Caches.create(spec, EngineModel.shapeOf(model.config()), pool, workers);
+    }
+
+    /** A cache that {@link #save} wrote for this model. */
+    KvCache load(Path file) throws IOException {
+        try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
+            return Caches.load(in, model.fingerprint(), EngineModel.shapeOf(model.config()), pool, workers);
+        }
+    }
+
+    /** Writes the cache beside {@code file} first, so that an error leaves the old file as it was. */
+    void save(KvCache cache, Path file) throws IOException {
+        Path folder = file.toAbsolutePath().getParent();
+        Path unfinished = Files.createTempFile(folder, ".kvasir", ".unfinished");
+        try {
+            try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(unfinished))) {
+                cache.save(out, model.fingerprint());
+            }
+            Files.move(unfinished, file, StandardCopyOption.REPLACE_EXISTING);
+        } finally {
+            Files.deleteIfExists(unfinished);
+        }
+    }
+
+    @Override
+    public void close() {
+        pool.close();
+        workers.close();
+        tokenizer.close();
+    }
+}

@@ -1,0 +1,207 @@
+package dev.kvasir.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kvasir.KvasirException;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What every command does alike: help, errors in one line, exit codes. */
+final class CommandLineTest {
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "compare",
+                "generate",
+                "chat",
+                "tokenize",
+                "perplexity",
+                "bench",
+                "info",
+                "caches",
+                "tokenizer train",
+                "completion"
+            })
+    void helpShowsUsageAndExamples(String command) {
+        Run run = Run.of((command + " --help").split(" "));
+
+        assertThat(run.exit()).isZero();
+        assertThat(run.err()).isEmpty();
+        assertThat(run.out()).contains("Usage: kvasir " + command, "--verbose", "Examples:\n  kvasir ");
+    }
+
+    @Test
+    void versionNamesTheJava() {
+        assertThat(Run.of("--version").out()).startsWith("kvasir ").contains("Java " + Runtime.version());
+    }
+
+    @Test
+    void noCommandShowsUsageOnStandardError() {
+        Run run = Run.of();
+
+        assertThat(run.exit()).isEqualTo(2);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.err()).contains("Usage: kvasir", "compare", "perplexity");
+    }
+
+    static Stream<Arguments> wrongCommandLines() {
+        return Stream.of(
+                Arguments.of("tokenise x", "unknown command or argument tokenise; nearest: tokenize"),
+                Arguments.of("generate --promt x", "unknown option --promt; nearest: --prompt"),
+                Arguments.of("generate --threads two", "'--threads'|two"),
+                Arguments.of("generate -p x --threads 0", "--threads is 0: allowed is from 1 to 1024"),
+                Arguments.of("generate -p x --top-p 1.5", "--top-p is 1.5: allowed is above 0 and at most 1.0"),
+                Arguments.of("generate -p x --top-p NaN", "--top-p is NaN"),
+                Arguments.of("generate -p x --temperature -1", "--temperature is -1.0: allowed is from 0.0"),
+                Arguments.of("generate -p x -n 0", "--max-tokens is 0: allowed is at least 1"),
+                Arguments.of("generate -p x --cache-budget 3Q", "'3Q' is not a size|512M"),
+                Arguments.of("generate -p x --cache-budget 0", "--cache-budget is 0: allowed is at least 1"),
+                Arguments.of("generate -p x --cache kivy", "kivy|did you mean kivi"),
+                Arguments.of("generate -p x --cache kivi(bits=3)", "bits=3|allowed: 2, 4, 8"),
+                Arguments.of("generate -p x --cache kivi(bist=2)", "bist|bits"),
+                Arguments.of("generate -p x --cache kivi(", "kivi("),
+                Arguments.of("tokenize --ids --decode 1", "mutually exclusive"),
+                Arguments.of("perplexity", "--text"),
+                Arguments.of("perplexity --text x --context 1", "--context is 1: allowed is at least 2"),
+                Arguments.of("perplexity --text x --context 8 --prefill 7", "--prefill is 7: allowed is from 0 to 6"),
+                Arguments.of("bench --repetitions 0", "--repetitions is 0: allowed is from 1 to 1000"),
+                Arguments.of("bench --depth 0,x", "'--depth'|x"),
+                Arguments.of("compare --effort lots", "'--effort'|lots"),
+                Arguments.of("info --context 0", "--context is 0: allowed is at least 1"),
+                Arguments.of("tokenizer train -o out -v 10 x", "--vocabulary-size is 10"),
+                Arguments.of("tokenizer train x", "--output"));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("wrongCommandLines")
+    void wrongCommandLineEndsWithOneLineAndTwo(String commandLine, String said) {
+        Run run = Run.of(commandLine.split(" "));
+
+        assertThat(run.exit()).isEqualTo(2);
+        assertThat(run.out()).isEmpty();
+        assertThat(run.errors())
+                .singleElement()
+                .asString()
+                .startsWith("kvasir: ")
+                .contains(said.split("\\|"));
+    }
+
+    @Test
+    void failuresNeedNoStackTraceUnlessAsked() {
+        Run quiet = Run.of("generate", "-m", "/no/such/model", "-p", "x");
+        Run verbose = Run.of("generate", "-m", "/no/such/model", "-p", "x", "--verbose");
+
+        assertThat(quiet.exit()).isEqualTo(1);
+        assertThat(quiet.errors()).singleElement().asString().startsWith("kvasir: /no/such/model");
+        assertThat(verbose.exit()).isEqualTo(1);
+        assertThat(verbose.errors()).anyMatch(line -> line.startsWith("\tat dev.kvasir."));
+        assertThat(verbose.errors().getLast()).startsWith("kvasir: /no/such/model");
+    }
+
+    @Test
+    void missingShippedModelIsNamed() {
+        String home = System.getProperty("kvasir.home", "");
+        System.setProperty("kvasir.home", "/no/such/home");
+        try {
+            Run run = Run.of("tokenize", "x");
+
+            assertThat(run.exit()).isEqualTo(1);
+            assertThat(run.errors())
+                    .singleElement()
+                    .asString()
+                    .contains("/no/such/home/models/kvasir-tiny", "--model DIR");
+        } finally {
+            System.setProperty("kvasir.home", home);
+        }
+    }
+
+    @Test
+    void failuresAreOneLineThatCannotSteerTheTerminal() {
+        assertThat(Failures.line(new KvasirException("a\n  b\u001b[31mc"))).isEqualTo("a b?[31mc");
+        assertThat(Failures.line(new UncheckedIOException(new NoSuchFileException("x.txt"))))
+                .isEqualTo("x.txt: no such file or folder");
+        assertThat(Failures.line(new OutOfMemoryError("Java heap space")))
+                .contains("out of memory", "KVASIR_JAVA_OPTS");
+        assertThat(Failures.line(new IllegalStateException("odd"))).isEqualTo("unexpected IllegalStateException: odd");
+    }
+
+    @Test
+    void unexpectedFailuresSayHowToSeeMore() {
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        int exit = Failures.report(
+                new IllegalStateException("odd"), new PrintStream(err, true, StandardCharsets.UTF_8), false);
+
+        assertThat(exit).isEqualTo(1);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("--verbose").hasLineCount(1);
+    }
+
+    @Test
+    void readerWhoLeavesEndsTheCommandQuietly() {
+        OutputStream closed = new OutputOrEnd(new OutputStream() {
+            @Override
+            public void write(int b) throws IOException {
+                throw new IOException("Broken pipe");
+            }
+
+            @Override
+            public void write(byte[] bytes, int offset, int length) throws IOException {
+                throw new IOException("Broken pipe");
+            }
+        });
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        Terminal terminal = new Terminal(
+                new PrintStream(closed, false, StandardCharsets.UTF_8),
+                new PrintStream(err, false, StandardCharsets.UTF_8),
+                InputStream.nullInputStream(),
+                false,
+                false,
+                false,
+                100);
+
+        assertThat(Main.run(terminal, "caches")).isEqualTo(141);
+        assertThat(Main.run(terminal, "--help")).isEqualTo(141);
+        assertThat(err.toString(StandardCharsets.UTF_8)).isEmpty();
+    }
+
+    @Test
+    void coloursOnlyOnTerminals() {
+        assertThat(Run.of("--help").out()).doesNotContain("\u001b[");
+    }
+
+    @Test
+    void completionIsValidShell(@TempDir Path folder) throws Exception {
+        Path script = folder.resolve("completion");
+        Files.writeString(script, Run.of("completion").out());
+        Process bash;
+        try {
+            bash = new ProcessBuilder("bash", "-n", script.toString())
+                    .redirectErrorStream(true)
+                    .start();
+        } catch (IOException e) {
+            Assumptions.abort("bash is not installed");
+            return;
+        }
+
+        String complaints = new String(bash.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(bash.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(complaints).isEmpty();
+        assertThat(Files.readString(script)).contains("perplexity", "--cache-budget");
+    }
+}

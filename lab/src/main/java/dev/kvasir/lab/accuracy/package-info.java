@@ -1,0 +1,9 @@
+/**
+ * How many answers of a generated task a model gets right through a cache.
+ *
+ * <p>The tasks themselves are in {@code lab.task}.
+ */
+@NullMarked
+package dev.kvasir.lab.accuracy;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,171 @@
+package dev.kvasir.lab.bench;
+
+import dev.kvasir.InvalidInputException;
+import dev.kvasir.cache.CacheSpec;
+import dev.kvasir.lab.metric.ProcessMemory;
+import dev.kvasir.lab.step.Progress;
+import dev.kvasir.lab.step.ProgressMeter;
+import dev.kvasir.lab.step.Sequence;
+import dev.kvasir.lab.step.StepModel;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.SplittableRandom;
+import java.util.function.LongSupplier;
+
+/**
+ * Times prefill and decoding of several caches, interleaved so that a busy machine disturbs all alike.
+ *
+ * <ol>
+ *   <li>Alone: each cache in turn is filled to the deepest depth and decodes, untimed. This warms the code up and is when
+ *       its peak memory is read.
+ *   <li>Prefill: in every repetition each cache takes the prompt as one step.
+ *   <li>Decode: each cache is filled once, in real steps, with a fork kept at every depth; in every repetition each depth's
+ *       fork is forked again and decodes.
+ * </ol>
+ *
+ * <p>Repetitions begin with another cache each time. Ratios are taken within a repetition, against the first cache given.
+ */
+public final class SpeedBench {
+    private static final int WARM_UP_PREFILLS = 2;
+
+    private final StepModel model;
+    private final SpeedOptions options;
+    private final ProcessMemory memory;
+    private final LongSupplier nanoTime;
+    private final int[] tokens;
+    private final float[] logits;
+
+    /**
+     * A bench by {@code options}.
+     *
+     * @throws InvalidInputException if the longest sequence is longer than the model's context
+     */
+    public SpeedBench(StepModel model, SpeedOptions options) {
+        this(model, options, ProcessMemory.ofThisProcess(), System::nanoTime);
+    }
+
+    SpeedBench(StepModel model, SpeedOptions options, ProcessMemory memory, LongSupplier nanoTime) {
+        if (options.longest() > model.contextLength()) {
+            throw new InvalidInputException("depth or prefill: " + options.longest()
+                    + " tokens with those decoded, the model has at most " + model.contextLength());
+        }
+        this.model = model;
+        this.options = options;
+        this.memory = memory;
+        this.nanoTime = nanoTime;
+        this.logits = new float[model.vocabularySize()];
+        this.tokens = new SplittableRandom(options.seed())
+                .ints(options.longest(), 0, model.vocabularySize())
+                .toArray();
+    }
+
+    /** Times each of {@code caches}; the results are in their order, the first is what ratios are against. */
+    public List<SpeedResult> run(List<CacheSpec> caches, Progress progress) {
+        long turns = (long) caches.size()
+                * (2 + options.repetitions() * (1L + options.depths().size()));
+        ProgressMeter meter = new ProgressMeter(progress, "speed", "turns", turns);
+        List<SpeedTally> tallies = new ArrayList<>();
+        for (CacheSpec spec : caches) {
+            SpeedTally tally = new SpeedTally(spec.toString(), options);
+            measureAlone(spec, tally);
+            tallies.add(tally);
+            meter.advance(1);
+        }
+        for (int repetition = 0; repetition < options.repetitions(); repetition++) {
+            for (int turn = 0; turn < caches.size(); turn++) {
+                int c = (repetition + turn) % caches.size();
+                tallies.get(c).prefill[repetition] = prefillSpeed(caches.get(c));
+                meter.advance(1);
+            }
+        }
+        timeDecoding(caches, tallies, meter);
+        return tallies.stream().map(tally -> tally.result(tallies.getFirst())).toList();
+    }
+
+    private void measureAlone(CacheSpec spec, SpeedTally tally) {
+        for (int i = 0; i < WARM_UP_PREFILLS; i++) {
+            prefillSpeed(spec);
+        }
+        boolean reset = memory.resetPeak();
+        try (Sequence sequence = model.open(spec)) {
+            int depth = options.depths().getLast();
+            fill(sequence, depth);
+            decode(sequence, depth);
+        }
+        OptionalLong peak = memory.peakBytes();
+        tally.peak(peak, reset);
+    }
+
+    private double prefillSpeed(CacheSpec spec) {
+        try (Sequence sequence = model.open(spec)) {
+            long start = nanoTime.getAsLong();
+            sequence.feed(tokens, 0, options.prefill(), logits);
+            return perSecond(options.prefill(), start);
+        }
+    }
+
+    private void timeDecoding(List<CacheSpec> caches, List<SpeedTally> tallies, ProgressMeter meter) {
+        List<List<Sequence>> filled = new ArrayList<>();
+        try {
+            for (CacheSpec spec : caches) {
+                List<Sequence> atDepths = new ArrayList<>();
+                filled.add(atDepths);
+                fillDepths(spec, atDepths);
+                meter.advance(1);
+            }
+            for (int repetition = 0; repetition < options.repetitions(); repetition++) {
+                for (int depth = 0; depth < options.depths().size(); depth++) {
+                    for (int turn = 0; turn < caches.size(); turn++) {
+                        int c = (repetition + turn) % caches.size();
+                        timeDepth(filled.get(c).get(depth), tallies.get(c), repetition, depth);
+                        meter.advance(1);
+                    }
+                }
+            }
+        } finally {
+            filled.forEach(atDepths -> atDepths.forEach(Sequence::close));
+        }
+    }
+
+    private void fillDepths(CacheSpec spec, List<Sequence> atDepths) {
+        Sequence sequence = model.open(spec);
+        atDepths.add(sequence);
+        for (int depth : options.depths()) {
+            if (depth > sequence.length()) {
+                if (depth != options.depths().getFirst()) {
+                    sequence = sequence.fork();
+                    atDepths.add(sequence);
+                }
+                fill(sequence, depth);
+            }
+        }
+    }
+
+    private void timeDepth(Sequence filled, SpeedTally tally, int repetition, int depth) {
+        try (Sequence sequence = filled.fork()) {
+            long start = nanoTime.getAsLong();
+            decode(sequence, options.depths().get(depth));
+            tally.decode[depth][repetition] = perSecond(options.decode(), start);
+            tally.cacheBytes[depth] = sequence.footprint().total();
+            tally.bitsPerElement[depth] = sequence.bitsPerElement();
+        }
+    }
+
+    private void fill(Sequence sequence, int depth) {
+        while (sequence.length() < depth) {
+            int count = Math.min(options.fillChunk(), depth - sequence.length());
+            sequence.feed(tokens, sequence.length(), count, logits);
+        }
+    }
+
+    private void decode(Sequence sequence, int depth) {
+        for (int i = 0; i < options.decode(); i++) {
+            sequence.feed(tokens, depth + i, 1, logits);
+        }
+    }
+
+    private double perSecond(int count, long start) {
+        return count / (Math.max(1, nanoTime.getAsLong() - start) / 1e9);
+    }
+}

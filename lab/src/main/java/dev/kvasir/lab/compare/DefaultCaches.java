@@ -1,0 +1,39 @@
+package dev.kvasir.lab.compare;
+
+import dev.kvasir.cache.CacheSpec;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** The caches that are compared when nobody names any. */
+public final class DefaultCaches {
+    /** What all others are held against. */
+    public static final String REFERENCE = "exact(dtype=f32)";
+
+    /**
+     * 2 bits per token for keys and values alike, with no exact window: what the papers show to fail, so that a reader can
+     * see that the comparison sees damage.
+     */
+    public static final String CONTROL = "kivi(bits=2, k_axis=token, residual=0)";
+
+    private DefaultCaches() {}
+
+    /** The exact cache in f32. */
+    public static CacheSpec reference() {
+        return CacheSpec.parse(REFERENCE);
+    }
+
+    /** All of them, the reference first, the control last. */
+    public static List<CacheSpec> all() {
+        return Stream.of(
+                        REFERENCE,
+                        "exact(dtype=f16)",
+                        "block(type=q8_0)",
+                        "block(type=q4_0)",
+                        "block(type=q4_0, rotate=true)",
+                        "kivi(bits=4)",
+                        "kivi(bits=2)",
+                        CONTROL)
+                .map(CacheSpec::parse)
+                .toList();
+    }
+}

@@ -1,0 +1,110 @@
+package dev.kvasir.lab.step;
+
+import dev.kvasir.cache.CacheShape;
+import dev.kvasir.cache.CacheSpec;
+import dev.kvasir.cache.Caches;
+import dev.kvasir.cache.Footprint;
+import dev.kvasir.cache.KvCache;
+import dev.kvasir.cache.PagePool;
+import dev.kvasir.model.Decoder;
+import dev.kvasir.model.Model;
+import dev.kvasir.model.ModelConfig;
+import dev.kvasir.tensor.Workers;
+import java.util.List;
+
+/** A model of core behind the lab's door: one decoder, one page pool, a cache per sequence. */
+public final class EngineModel implements StepModel {
+    private final Model model;
+    private final CacheShape shape;
+    private final PagePool pool;
+    private final Workers workers;
+    private final Decoder decoder;
+    private final float[] unusedLogits;
+
+    /** Sequences of {@code model}, their caches from {@code pool}; all three stay the caller's to close. */
+    public EngineModel(Model model, PagePool pool, Workers workers) {
+        this.model = model;
+        this.shape = shapeOf(model.config());
+        this.pool = pool;
+        this.workers = workers;
+        this.decoder = new Decoder(model, workers);
+        this.unusedLogits = new float[model.config().vocabularySize()];
+    }
+
+    /** What a cache must know of a model of this shape. */
+    public static CacheShape shapeOf(ModelConfig config) {
+        return new CacheShape(config.layers(), config.heads(), config.kvHeads(), config.headDim(), config.hiddenSize());
+    }
+
+    @Override
+    public int vocabularySize() {
+        return model.config().vocabularySize();
+    }
+
+    @Override
+    public int contextLength() {
+        return model.config().contextLength();
+    }
+
+    @Override
+    public Sequence open(CacheSpec spec) {
+        return new EngineSequence(spec, Caches.create(spec, shape, pool, workers));
+    }
+
+    /** Runs projections and MLPs once for all sequences; each cache is given the same states. */
+    @Override
+    public void feedAll(List<Sequence> sequences, int[] tokens, int from, int count) {
+        List<KvCache> caches = sequences.stream()
+                .map(sequence -> ((EngineSequence) sequence).cache)
+                .toList();
+        if (caches.isEmpty()) {
+            return;
+        }
+        decoder.forward(new FanOutCache(caches), tokens, from, count, unusedLogits);
+    }
+
+    private final class EngineSequence implements Sequence {
+        private final CacheSpec spec;
+        private final KvCache cache;
+
+        EngineSequence(CacheSpec spec, KvCache cache) {
+            this.spec = spec;
+            this.cache = cache;
+        }
+
+        @Override
+        public CacheSpec spec() {
+            return spec;
+        }
+
+        @Override
+        public int length() {
+            return cache.length();
+        }
+
+        @Override
+        public void feed(int[] tokens, int from, int count, float[] logits) {
+            decoder.forward(cache, tokens, from, count, logits);
+        }
+
+        @Override
+        public Footprint footprint() {
+            return cache.footprint();
+        }
+
+        @Override
+        public double bitsPerElement() {
+            return cache.length() == 0 ? 0 : cache.footprint().bitsPerElement(shape, cache.length());
+        }
+
+        @Override
+        public Sequence fork() {
+            return new EngineSequence(spec, cache.fork());
+        }
+
+        @Override
+        public void close() {
+            cache.close();
+        }
+    }
+}
