@@ -1,28 +1,135 @@
 package dev.kvasir.cache;
 
+import dev.kvasir.InvalidInputException;
+import dev.kvasir.cache.attention.SavedCache;
+import dev.kvasir.cache.method.block.BlockCache;
+import dev.kvasir.cache.method.exact.ExactCache;
+import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** The registry of cache methods: makes caches from specs and lists what there is. */
 public final class Caches {
+    private static final List<CacheMethod> METHODS = List.of(
+            new ExactCache(), //
+            new KiviCache(),
+            new BlockCache());
+
     private Caches() {}
 
-    /** A new, empty cache. */
+    /**
+     * A new, empty cache.
+     *
+     * @throws InvalidInputException if the method or an option is unknown, or a value does not fit the others or the shape
+     */
     public static KvCache create(CacheSpec spec, CacheShape shape, PagePool pool, Workers workers) {
-        throw new UnsupportedOperationException();
+        return createEmpty(spec, shape, pool, workers);
     }
 
-    /** Reads what {@link KvCache#save} wrote; refuses another model's. */
+    private static RestorableCache createEmpty(CacheSpec spec, CacheShape shape, PagePool pool, Workers workers) {
+        CacheSpec complete = complete(spec);
+        return method(spec.method()).create(complete, new CacheSettings(complete.options()), shape, pool, workers);
+    }
+
+    /**
+     * Reads what {@link KvCache#save} wrote; refuses another model's.
+     *
+     * @throws CacheFileException if it is damaged, or not of this model or shape
+     * @throws CacheBudgetException if the pool cannot hold it
+     */
     public static KvCache load(
             InputStream in, String modelFingerprint, CacheShape shape, PagePool pool, Workers workers)
             throws IOException {
-        throw new UnsupportedOperationException();
+        return SavedCache.read(in, modelFingerprint, shape, header -> {
+            try {
+                return createEmpty(header.spec(), shape, pool, workers);
+            } catch (InvalidInputException e) {
+                throw new CacheFileException("spec: " + e.getMessage(), e);
+            }
+        });
+    }
+
+    /** Bytes that a cache of {@code tokens} tokens allocates, by its formula. Throws as {@link #create}. */
+    public static long estimateBytes(CacheSpec spec, CacheShape shape, int tokens) {
+        return estimate(spec, shape, tokens).total();
+    }
+
+    /** As {@link #estimateBytes}, by kind. */
+    public static Footprint estimate(CacheSpec spec, CacheShape shape, int tokens) {
+        CacheSettings settings = new CacheSettings(complete(spec).options());
+        return method(spec.method()).estimate(settings, shape, tokens);
+    }
+
+    /** The same spec in canonical form, with every option. Throws as {@link #create}, as far as no shape is needed. */
+    public static CacheSpec complete(CacheSpec spec) {
+        CacheMethod method = method(spec.method());
+        Map<String, String> given = new LinkedHashMap<>();
+        spec.options().forEach((written, value) -> {
+            CacheOption option = option(method, written);
+            option.check(method.name(), value);
+            if (given.put(option.name(), value) != null) {
+                throw new InvalidInputException(method.name() + ": " + option.name() + " is given twice");
+            }
+        });
+        Map<String, String> values = new LinkedHashMap<>();
+        for (CacheOption option : method.options()) {
+            String value = given.getOrDefault(option.name(), option.defaultValue());
+            if (value.startsWith("@")) {
+                value = values.getOrDefault(value.substring(1), value);
+            }
+            values.put(option.name(), value);
+        }
+        return new CacheSpec(method.name(), values);
+    }
+
+    private static CacheOption option(CacheMethod method, String written) {
+        String name = written.isEmpty() ? method.positional() : written;
+        if (name.isEmpty()) {
+            throw new InvalidInputException(method.name() + " takes no value without a name; its options are "
+                    + names(method.options().stream().map(CacheOption::name).toList()));
+        }
+        return method.options().stream()
+                .filter(option -> option.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> unknown(
+                        method.name() + " has no option " + name,
+                        name,
+                        method.options().stream().map(CacheOption::name).toList()));
+    }
+
+    /** The method of that name. */
+    public static CacheMethod method(String name) {
+        return METHODS.stream()
+                .filter(method -> method.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> unknown("no cache method " + name, name, methods()));
+    }
+
+    private static InvalidInputException unknown(String problem, String name, List<String> known) {
+        String nearest = known.stream()
+                .min(Comparator.comparingInt(candidate -> Spelling.distance(name, candidate)))
+                .orElse("");
+        boolean near = !nearest.isEmpty() && Spelling.distance(name, nearest) <= Math.max(2, name.length() / 3);
+        String hint = near ? ", did you mean " + nearest + "?" : ";";
+        return new InvalidInputException(problem + hint + " There are: " + names(known));
+    }
+
+    private static String names(List<String> names) {
+        return names.isEmpty() ? "none" : String.join(", ", names);
     }
 
     /** Names of all methods. */
     public static List<String> methods() {
-        return List.of();
+        return METHODS.stream().map(CacheMethod::name).toList();
+    }
+
+    /** All methods with their options, for listings. */
+    public static List<CacheMethod> describe() {
+        return METHODS;
     }
 }

@@ -32,16 +32,10 @@ final class MatVec {
 
     /** Writes the products of rows {@code row} to {@code row + 3} with {@code x [columns]} to {@code out[row]} and on. */
     static void set(Matrix w, int row, float[] x, float[] out) {
-        int bytes = w.dtype().bytes();
-        long rowBytes = (long) w.columns() * bytes;
-        MemorySegment w0 = w.data().asSlice(row * rowBytes, rowBytes);
-        MemorySegment w1 = w.data().asSlice((row + 1) * rowBytes, rowBytes);
-        MemorySegment w2 = w.data().asSlice((row + 2) * rowBytes, rowBytes);
-        MemorySegment w3 = w.data().asSlice((row + 3) * rowBytes, rowBytes);
         if (w.dtype() == DType.F32) {
-            setF32(w0, w1, w2, w3, x, w.columns(), out, row);
+            setF32(w.data(), row, x, w.columns(), out);
         } else {
-            setBf16(w0, w1, w2, w3, x, w.columns(), out, row);
+            setBf16(w.data(), row, x, w.columns(), out);
         }
         int bound = F.loopBound(w.columns());
         if (bound < w.columns()) {
@@ -62,15 +56,13 @@ final class MatVec {
                 .reinterpretAsFloats();
     }
 
-    private static void setF32(
-            MemorySegment w0,
-            MemorySegment w1,
-            MemorySegment w2,
-            MemorySegment w3,
-            float[] x,
-            int columns,
-            float[] out,
-            int o) {
+    private static void setF32(MemorySegment data, int row, float[] x, int columns, float[] out) {
+        // Made here, where they are used, so that they need not exist.
+        long bytes = 4L * columns;
+        MemorySegment w0 = data.asSlice(row * bytes, bytes);
+        MemorySegment w1 = data.asSlice((row + 1) * bytes, bytes);
+        MemorySegment w2 = data.asSlice((row + 2) * bytes, bytes);
+        MemorySegment w3 = data.asSlice((row + 3) * bytes, bytes);
         FloatVector a0 = FloatVector.zero(F);
         FloatVector a1 = a0;
         FloatVector a2 = a0;
@@ -83,18 +75,16 @@ final class MatVec {
             a2 = v.fma(f32(w2, i), a2);
             a3 = v.fma(f32(w3, i), a3);
         }
-        store(Simd.sums(a0, a1, a2, a3), out, o);
+        store(Simd.sums(a0, a1, a2, a3), out, row);
     }
 
-    private static void setBf16(
-            MemorySegment w0,
-            MemorySegment w1,
-            MemorySegment w2,
-            MemorySegment w3,
-            float[] x,
-            int columns,
-            float[] out,
-            int o) {
+    private static void setBf16(MemorySegment data, int row, float[] x, int columns, float[] out) {
+        // Made here, where they are used, so that they need not exist.
+        long bytes = 2L * columns;
+        MemorySegment w0 = data.asSlice(row * bytes, bytes);
+        MemorySegment w1 = data.asSlice((row + 1) * bytes, bytes);
+        MemorySegment w2 = data.asSlice((row + 2) * bytes, bytes);
+        MemorySegment w3 = data.asSlice((row + 3) * bytes, bytes);
         FloatVector a0 = FloatVector.zero(F);
         FloatVector a1 = a0;
         FloatVector a2 = a0;
@@ -107,7 +97,7 @@ final class MatVec {
             a2 = v.fma(bf16(w2, i), a2);
             a3 = v.fma(bf16(w3, i), a3);
         }
-        store(Simd.sums(a0, a1, a2, a3), out, o);
+        store(Simd.sums(a0, a1, a2, a3), out, row);
     }
 
     private static void store(FloatVector sums, float[] out, int o) {

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A table of words cut into pieces, with the counts of all pieces and of all neighbouring pairs kept up to date while
@@ -106,12 +105,6 @@ final class MergeTable {
     /** The id of {@code piece}, or -1 when there is none yet. */
     int find(String piece) {
         return ids.getOrDefault(piece, -1);
-    }
-
-    /** The pair of {@code left} and {@code right} if it was ever seen. */
-    @Nullable
-    Pair find(int left, int right) {
-        return pairs.get(key(left, right));
     }
 
     /** All pairs ever seen in which piece {@code id} takes part. */

@@ -1,6 +1,5 @@
 package dev.kvasir.train.tokenizer;
 
-import dev.kvasir.InvalidInputException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -29,18 +28,10 @@ final class SweEm {
         this.counts = new double[seed.size()];
     }
 
-    /**
-     * Exactly {@code options.pieces()} pieces.
-     *
-     * @throws InvalidInputException when the text has too few substrings seen twice
-     */
+    /** As many pieces as {@code options} ask for, fewer where the text has no more substrings seen twice. */
     static UnigramFit train(WordCounts table, TokenizerOptions options, Progress progress) {
-        int target = options.pieces();
         Map<String, Long> seed = SweSeed.of(table, options, progress);
-        if (seed.size() < target) {
-            throw new InvalidInputException("vocabulary size: the text gives only " + seed.size()
-                    + " pieces that occur twice, " + target + " were asked for; give more text or ask for fewer");
-        }
+        int target = Math.min(options.pieces(), seed.size());
         SweEm em = new SweEm(table, List.copyOf(seed.keySet()));
         em.counts = seed.values().stream().mapToDouble(Long::doubleValue).toArray();
         int total = seed.size() - target;

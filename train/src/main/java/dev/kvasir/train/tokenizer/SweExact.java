@@ -22,7 +22,6 @@ import java.util.stream.IntStream;
 final class SweExact {
     private static final int MAX_WORDS = 32;
     private static final int MAX_BYTES = 200;
-    private static final long MAX_NODES = 100_000_000;
 
     /** Branches that could gain less than this share are not followed: they differ by rounding. */
     private static final double TOLERANCE = 1e-12;
@@ -31,6 +30,7 @@ final class SweExact {
     private final List<Long> weights = new ArrayList<>();
     private final int maxPieceBytes;
     private final int budget;
+    private final long maxNodes;
     private final List<String> pieces = new ArrayList<>();
     /** [word][from][to - from - 1]: the piece that spans these bytes. */
     private final int[][][] spans;
@@ -44,7 +44,8 @@ final class SweExact {
     private double best;
     private long nodes;
 
-    private SweExact(WordCounts table, int budget, int maxPieceBytes) {
+    private SweExact(WordCounts table, int budget, int maxPieceBytes, long maxNodes) {
+        this.maxNodes = maxNodes;
         this.budget = budget;
         this.maxPieceBytes = maxPieceBytes;
         IntStream.range(0, table.size())
@@ -67,25 +68,26 @@ final class SweExact {
     }
 
     /**
-     * At most {@code pieces} pieces; empty when the search is too long to finish.
+     * At most {@code pieces} pieces; empty when {@code maxNodes} nodes do not suffice.
      *
      * @throws InvalidInputException when the table is not tiny
      */
-    static Optional<UnigramFit> train(WordCounts table, int pieces, int maxPieceBytes, Progress progress) {
+    static Optional<UnigramFit> train(
+            WordCounts table, int pieces, int maxPieceBytes, long maxNodes, Progress progress) {
         int bytes = table.words().stream().mapToInt(String::length).sum();
         if (table.size() > MAX_WORDS || bytes > MAX_BYTES) {
             throw new InvalidInputException("search EXACT: the text has " + table.size() + " different words of "
                     + bytes + " bytes, allowed are " + MAX_WORDS + " words of " + MAX_BYTES
                     + " bytes; use EM or GREEDY");
         }
-        return new SweExact(table, pieces - ByteAlphabet.SIZE, maxPieceBytes).search(progress);
+        return new SweExact(table, pieces - ByteAlphabet.SIZE, maxPieceBytes, maxNodes).search(progress);
     }
 
     private Optional<UnigramFit> search(Progress progress) {
         for (int first = words.size() - 1; first >= 0; first--) {
             best = -Double.MAX_VALUE;
             decide(first, 0);
-            if (nodes > MAX_NODES) {
+            if (nodes > maxNodes) {
                 return Optional.empty();
             }
             optimumFrom[first] = best;
@@ -105,7 +107,7 @@ final class SweExact {
 
     /** Tries all cuts of the rest of {@code word}, from byte {@code from} on, and of the words after it. */
     private void decide(int word, int from) {
-        if (++nodes > MAX_NODES || bound(word, from) <= best + TOLERANCE * Math.abs(best)) {
+        if (++nodes > maxNodes || bound(word, from) <= best + TOLERANCE * Math.abs(best)) {
             return;
         }
         if (word == words.size()) {

@@ -34,9 +34,9 @@ final class SweGreedy {
         Set<String> barred = new HashSet<>();
         for (int round = 1; ; round++) {
             SweGreedy greedy = new SweGreedy(table, barred);
-            boolean full = greedy.grow(pieces, progress);
+            greedy.grow(pieces, progress);
             UnigramFit fit = greedy.fit(counts);
-            if (!full || fit.unusedPieces().isEmpty() || round == MAX_ROUNDS) {
+            if (fit.unusedPieces().isEmpty() || round == MAX_ROUNDS) {
                 return fit;
             }
             barred.addAll(fit.unusedPieces());
@@ -72,10 +72,10 @@ final class SweGreedy {
                 return false;
             }
             table.merge(pair);
-            // The total only falls, which lowers every gain; but the gains of pairs with the three pieces may rise.
-            raise(pair.left);
-            raise(pair.right);
-            raise(table.find(table.merged(pair)));
+            // The total only falls, which lowers every gain; but the gains of pairs with these pieces may rise.
+            for (int piece : new int[] {pair.left, pair.right, table.find(table.merged(pair))}) {
+                table.pairsOf(piece).forEach(heap::update);
+            }
             if (++merges % REPORT_EVERY == 0) {
                 progress.report(live, pieces, "merging by likelihood");
             }
@@ -103,19 +103,5 @@ final class SweGreedy {
             live += table.count(id) > 0 ? 1 : 0;
         }
         return live;
-    }
-
-    /** Notes the gains of all pairs that the count of piece {@code id} enters. */
-    private void raise(int id) {
-        table.pairsOf(id).forEach(heap::update);
-        String piece = table.pieces().get(id);
-        for (int cut = 1; cut < piece.length(); cut++) {
-            int left = table.find(piece.substring(0, cut));
-            int right = table.find(piece.substring(cut));
-            Pair pair = left < 0 || right < 0 ? null : table.find(left, right);
-            if (pair != null) {
-                heap.update(pair);
-            }
-        }
     }
 }

@@ -1,5 +1,6 @@
 package dev.kvasir.train.tokenizer;
 
+import dev.kvasir.InvalidInputException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -22,10 +23,24 @@ public record WordCounts(List<String> words, List<Long> counts) {
      */
     static final int MAX_WORD_BYTES = 256;
 
-    /** Copies both lists. */
+    /**
+     * Copies both lists.
+     *
+     * @throws InvalidInputException when the lists differ in length or a word has no byte or more than 256
+     */
     public WordCounts {
         words = List.copyOf(words);
         counts = List.copyOf(counts);
+        if (words.size() != counts.size()) {
+            throw new InvalidInputException("word counts: " + words.size() + " words with " + counts.size()
+                    + " counts, there must be one for each");
+        }
+        for (String word : words) {
+            if (word.isEmpty() || word.length() > MAX_WORD_BYTES) {
+                throw new InvalidInputException(
+                        "word counts: a word of " + word.length() + " bytes, allowed are 1 to " + MAX_WORD_BYTES);
+            }
+        }
     }
 
     /** Counts {@code texts}, each on its own; {@code special} tokens in them are left out, as an encoder takes them out first. */

@@ -84,24 +84,33 @@ class SweTrainerTest {
     @Test
     void greedyMakesTheMergeOfHighestGainEveryTime() {
         SplittableRandom random = new SplittableRandom(29);
-        int made = 0;
-        for (int trial = 0; trial < 20; trial++) {
-            WordCounts counts = trial % 2 == 0
-                    ? Texts.table(random, 40, 12, 2 + trial % 4)
-                    : WordCounts.of(Texts.prose(random, 10).iterator(), List.of());
-            MergeTable naive = new MergeTable(counts);
-            List<Pair> merges = new ArrayList<>();
-            for (Pair best = best(naive); best != null; best = best(naive)) {
-                merges.add(best);
-                naive.merge(best);
-            }
-            MergeTable table = new MergeTable(counts);
-            boolean full = new SweGreedy(table, Set.of()).grow(10_000, Progress.silent());
-            assertThat(full).isFalse();
-            assertThat(table.pieces()).isEqualTo(naive.pieces());
-            made += merges.size();
+        for (int trial = 0; trial < 5; trial++) {
+            WordCounts prose = WordCounts.of(Texts.prose(random, 10).iterator(), List.of());
+            assertThat(mergesAsTheNaiveSearch(prose, new BpeModel(ByteAlphabet.symbols(), List.of())))
+                    .isGreaterThan(20);
         }
-        assertThat(made).isGreaterThan(500);
+        // As in the later rounds, which start from best cuts and not from bytes.
+        for (int trial = 0; trial < 100; trial++) {
+            WordCounts table = Texts.table(random, 30, 12, 2);
+            mergesAsTheNaiveSearch(table, UnigramModelTest.model(random, 2, 30));
+        }
+    }
+
+    private static int mergesAsTheNaiveSearch(WordCounts counts, SubwordModel start) {
+        MergeTable naive = new MergeTable(counts, start);
+        int merges = 0;
+        for (Pair best = best(naive); best != null; best = best(naive)) {
+            naive.merge(best);
+            merges++;
+        }
+        MergeTable table = new MergeTable(counts, start);
+        assertThat(new SweGreedy(table, Set.of()).grow(10_000, Progress.silent()))
+                .isFalse();
+        assertThat(table.pieces()).isEqualTo(naive.pieces());
+        for (int id = 0; id < table.pieces().size(); id++) {
+            assertThat(table.count(id)).isEqualTo(naive.count(id));
+        }
+        return merges;
     }
 
     @Test
@@ -147,6 +156,20 @@ class SweTrainerTest {
         UnigramFit fit = train(search, table, 120).fit();
         double own = Likelihood.of(PieceCounts.of(fit.model(), table));
         assertThat(fit.logLikelihood()).isCloseTo(own, within(1e-6 * Math.abs(own)));
+    }
+
+    @Test
+    void exactSaysSoWhenItGivesUpAndTakesTheBetterOfTheOthers() {
+        SplittableRandom random = new SplittableRandom(30);
+        for (int trial = 0; trial < 10; trial++) {
+            WordCounts table = Texts.table(random, 12, 6, 4);
+            SweTrainer.Result result = SweTrainer.exact(table, options(Search.EXACT, 5), 100, Progress.silent());
+            assertThat(result.optimality()).isEqualTo(Optimality.HEURISTIC);
+            assertThat(result.fit().logLikelihood())
+                    .isEqualTo(Math.max(
+                            train(Search.EM, table, 5).fit().logLikelihood(),
+                            train(Search.GREEDY, table, 5).fit().logLikelihood()));
+        }
     }
 
     @Test

@@ -153,6 +153,17 @@ class TokenizerTrainingTest {
     }
 
     @Test
+    void countsVeryLongWordsInParts() {
+        WordCounts counts = WordCounts.of(List.of("=".repeat(1000)).iterator(), List.of());
+        assertThat(counts.words()).containsExactly("=".repeat(1000 - 3 * 256), "=".repeat(256));
+        assertThat(counts.counts()).containsExactly(1L, 3L);
+        assertThat(counts.bytes()).isEqualTo(1000);
+        assertThatThrownBy(() -> new WordCounts(List.of("=".repeat(257)), List.of(1L)))
+                .isInstanceOf(InvalidInputException.class)
+                .hasMessageContaining("257 bytes");
+    }
+
+    @Test
     void reportsProgress() {
         List<String> heard = new ArrayList<>();
         TokenizerTraining.train(

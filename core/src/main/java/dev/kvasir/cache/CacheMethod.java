@@ -1,0 +1,35 @@
+package dev.kvasir.cache;
+
+import dev.kvasir.tensor.Workers;
+import java.util.List;
+
+/** A published way to hold a cache: what the registry knows of it. */
+public interface CacheMethod {
+    /** The name in specs. */
+    String name();
+
+    /** One line: what it keeps, and how. */
+    String summary();
+
+    /** Where it was published. */
+    String source();
+
+    /** The options, in the order of a canonical spec. */
+    List<CacheOption> options();
+
+    /** The option that a value without a name is for; empty if none is. */
+    default String positional() {
+        return "";
+    }
+
+    /**
+     * An empty cache.
+     *
+     * @param spec complete and canonical
+     * @throws dev.kvasir.InvalidInputException if the settings do not fit each other or the shape
+     */
+    RestorableCache create(CacheSpec spec, CacheSettings settings, CacheShape shape, PagePool pool, Workers workers);
+
+    /** The bytes that a cache of {@code tokens} tokens allocates, by its formula; throws as {@link #create}. */
+    Footprint estimate(CacheSettings settings, CacheShape shape, int tokens);
+}

@@ -1,0 +1,52 @@
+package dev.kvasir.cache;
+
+import dev.kvasir.InvalidInputException;
+import java.util.List;
+
+/**
+ * An option of a cache method.
+ *
+ * @param name as the paper names it
+ * @param kind what its values are
+ * @param defaultValue the value if none is given; {@code "@name"} takes that of another option
+ * @param allowed every value allowed, or for numbers a description if they are not few
+ * @param meaning one line
+ */
+public record CacheOption(String name, Kind kind, String defaultValue, List<String> allowed, String meaning) {
+    /** What values an option has. */
+    public enum Kind {
+        /** One of {@link #allowed}. */
+        CHOICE,
+        /** A whole number that the method checks. */
+        NUMBER
+    }
+
+    /** An option that takes one of a few words or numbers. */
+    public static CacheOption choice(String name, String defaultValue, String meaning, String... allowed) {
+        return new CacheOption(name, Kind.CHOICE, defaultValue, List.of(allowed), meaning);
+    }
+
+    /** An option that is true or false. */
+    public static CacheOption flag(String name, boolean defaultValue, String meaning) {
+        return choice(name, Boolean.toString(defaultValue), meaning, "true", "false");
+    }
+
+    /** An option that takes a whole number of at least 0, of which {@code allowed} says more. */
+    public static CacheOption number(String name, int defaultValue, String meaning, String allowed) {
+        return new CacheOption(name, Kind.NUMBER, Integer.toString(defaultValue), List.of(allowed), meaning);
+    }
+
+    /** The values allowed, in words. */
+    public String allowedText() {
+        return String.join(", ", allowed);
+    }
+
+    /** Checks a value as far as it can be without the others. */
+    void check(String method, String value) {
+        boolean good = kind == Kind.CHOICE ? allowed.contains(value) : value.matches("[0-9]{1,9}");
+        if (!good) {
+            throw new InvalidInputException(
+                    method + ": " + name + "=" + value + " is not possible, allowed: " + allowedText());
+        }
+    }
+}

@@ -1,0 +1,29 @@
+package dev.kvasir.cache.attention;
+
+import dev.kvasir.cache.store.Scratch;
+
+/** Buffers of one part of a step, reused from part to part and from step to step. */
+final class StepScratch {
+    final Scratch store = new Scratch();
+    /** Queries of a block of rows, scaled, {@code [rows][headDim]}. */
+    float[] queries = new float[0];
+    /** The same in the basis of the stored keys. */
+    float[] storedQueries = new float[0];
+    /** Scores, then weights, {@code [rows][TILE + padding]}. */
+    float[] scores = new float[0];
+    /** Weighted values so far, {@code [rows][headDim]}. */
+    float[] sums = new float[0];
+    /** Running maximum and sum of weights of each row. */
+    float[] maxima = new float[0];
+
+    float[] totals = new float[0];
+
+    void fit(int rows, int headDim, int scoreStride) {
+        queries = Scratch.grown(queries, rows * headDim);
+        storedQueries = Scratch.grown(storedQueries, rows * headDim);
+        sums = Scratch.grown(sums, rows * headDim);
+        scores = Scratch.grown(scores, rows * scoreStride);
+        maxima = Scratch.grown(maxima, rows);
+        totals = Scratch.grown(totals, rows);
+    }
+}

@@ -1,0 +1,173 @@
+package dev.kvasir.cache.kernel;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The kernels on the Vector API, for any species of 4 to 16 float lanes.
+ *
+ * <p>The loops live beside this class by what they serve: {@link VectorDense}, {@link VectorElements}, {@link
+ * VectorRead} (packed codes), {@link VectorPack} (making them) and {@link VectorSoftmax}.
+ */
+public final class VectorKernels implements Kernels {
+    @Override
+    public float dot(float[] x, int xOffset, float[] y, int yOffset, int count) {
+        return VectorDense.dot(x, xOffset, y, yOffset, count);
+    }
+
+    @Override
+    public void dots(
+            float[] x,
+            int xOffset,
+            int xStride,
+            int rows,
+            float[] panel,
+            int panelOffset,
+            int depth,
+            float[] out,
+            int outOffset,
+            int outStride) {
+        int r = 0;
+        for (; r + 4 <= rows; r += 4) {
+            VectorDense.dots4(
+                    x,
+                    xOffset + r * xStride,
+                    xStride,
+                    panel,
+                    panelOffset,
+                    depth,
+                    out,
+                    outOffset + r * outStride,
+                    outStride);
+        }
+        for (; r < rows; r++) {
+            VectorDense.dots1(x, xOffset + r * xStride, panel, panelOffset, depth, out, outOffset + r * outStride);
+        }
+    }
+
+    @Override
+    public void sums(
+            float[] x,
+            int xOffset,
+            int xStride,
+            int rows,
+            float[] matrix,
+            int matrixOffset,
+            int matrixStride,
+            int depth,
+            int lanes,
+            float[] out,
+            int outOffset,
+            int outStride) {
+        int r = 0;
+        for (; r + 4 <= rows; r += 4) {
+            VectorDense.sums4(
+                    x,
+                    xOffset + r * xStride,
+                    xStride,
+                    matrix,
+                    matrixOffset,
+                    matrixStride,
+                    depth,
+                    lanes,
+                    out,
+                    outOffset + r * outStride,
+                    outStride);
+        }
+        for (; r < rows; r++) {
+            VectorDense.sums1(
+                    x,
+                    xOffset + r * xStride,
+                    matrix,
+                    matrixOffset,
+                    matrixStride,
+                    depth,
+                    lanes,
+                    out,
+                    outOffset + r * outStride);
+        }
+    }
+
+    @Override
+    public void decode(Element element, MemorySegment page, long byteOffset, int count, float[] out, int outOffset) {
+        switch (element) {
+            case F32 -> VectorElements.decodeF32(page, byteOffset, count, out, outOffset);
+            case BF16 -> VectorElements.decodeBf16(page, byteOffset, count, out, outOffset);
+            case F16 -> VectorElements.decodeF16(page, byteOffset, count, out, outOffset);
+        }
+    }
+
+    @Override
+    public void encode(Element element, float[] in, int inOffset, int count, MemorySegment page, long byteOffset) {
+        switch (element) {
+            case F32 -> VectorElements.encodeF32(in, inOffset, count, page, byteOffset);
+            case BF16 -> VectorElements.encodeBf16(in, inOffset, count, page, byteOffset);
+            case F16 -> VectorElements.encodeF16(in, inOffset, count, page, byteOffset);
+        }
+    }
+
+    @Override
+    public void accumulate(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] x,
+            int xOffset,
+            float[] out,
+            int outOffset,
+            float[] work) {
+        switch (layout.axis()) {
+            case PER_DEPTH ->
+                VectorRead.perDepth(
+                        layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
+            case PER_LANE ->
+                VectorRead.perLane(
+                        layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
+        }
+    }
+
+    @Override
+    public void unpack(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] out,
+            int outOffset,
+            int outStride) {
+        VectorUnpack.unpack(layout, page, laneFrom, laneTo, depthFrom, depthTo, out, outOffset, outStride);
+    }
+
+    @Override
+    public void pack(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] in,
+            int inOffset,
+            int inStride) {
+        VectorPack.pack(layout, page, laneFrom, laneTo, depthFrom, depthTo, in, inOffset, inStride);
+    }
+
+    @Override
+    public float max(float[] x, int offset, int count) {
+        return VectorSoftmax.max(x, offset, count);
+    }
+
+    @Override
+    public float expSum(float[] x, int offset, int count, float max) {
+        return VectorSoftmax.expSum(x, offset, count, max);
+    }
+
+    @Override
+    public void scale(float[] x, int offset, int count, float factor) {
+        VectorSoftmax.scale(x, offset, count, factor);
+    }
+}

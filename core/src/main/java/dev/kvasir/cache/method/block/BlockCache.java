@@ -1,0 +1,64 @@
+package dev.kvasir.cache.method.block;
+
+import dev.kvasir.cache.CacheMethod;
+import dev.kvasir.cache.CacheOption;
+import dev.kvasir.cache.CacheSettings;
+import dev.kvasir.cache.CacheShape;
+import dev.kvasir.cache.CacheSpec;
+import dev.kvasir.cache.Footprint;
+import dev.kvasir.cache.PagePool;
+import dev.kvasir.cache.RestorableCache;
+import dev.kvasir.cache.attention.SequenceCache;
+import dev.kvasir.cache.kernel.Kernels;
+import dev.kvasir.tensor.Workers;
+import java.util.List;
+
+/**
+ * The block types of llama.cpp: each 32 channels of a token share an F16 scale; codes and scales are those of ggml's
+ * reference quantizers, bit for bit, in a layout of our own. With {@code rotate}, keys and values are stored after a
+ * Hadamard rotation, which spreads outlier channels (QuaRot, arXiv 2404.00456).
+ *
+ * <p>Bits per element: q8_0 8.5, q5_0 5.5, q4_0 4.5. Rolls back any number of tokens.
+ */
+public final class BlockCache implements CacheMethod {
+    @Override
+    public String name() {
+        return "block";
+    }
+
+    @Override
+    public String summary() {
+        return "per-token blocks of 32 channels, optionally rotated";
+    }
+
+    @Override
+    public String source() {
+        return "llama.cpp's q8_0, q5_0 and q4_0; rotation after Ashkboos et al., QuaRot, arXiv 2404.00456";
+    }
+
+    @Override
+    public List<CacheOption> options() {
+        return List.of(
+                CacheOption.choice("type", "q8_0", "block type, unless k or v says otherwise", "q8_0", "q5_0", "q4_0"),
+                CacheOption.choice("k", "@type", "block type of keys", "q8_0", "q5_0", "q4_0"),
+                CacheOption.choice("v", "@type", "block type of values", "q8_0", "q5_0", "q4_0"),
+                CacheOption.flag("rotate", false, "whether a Hadamard rotation comes first"));
+    }
+
+    @Override
+    public String positional() {
+        return "type";
+    }
+
+    @Override
+    public RestorableCache create(
+            CacheSpec spec, CacheSettings settings, CacheShape shape, PagePool pool, Workers workers) {
+        BlockHeads heads = new BlockHeads(settings, shape.headDim());
+        return new SequenceCache(spec, shape, heads, pool, Kernels.best(), workers);
+    }
+
+    @Override
+    public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
+        return new BlockHeads(settings, shape.headDim()).estimate(tokens, shape.layers() * shape.kvHeads());
+    }
+}

@@ -1,0 +1,220 @@
+package dev.kvasir.cache.store;
+
+import static dev.kvasir.cache.kernel.Kernels.PANEL;
+
+import dev.kvasir.cache.Footprint;
+import dev.kvasir.cache.PagePool;
+import dev.kvasir.cache.kernel.Kernels;
+import dev.kvasir.cache.kernel.PackedLayout;
+import dev.kvasir.cache.kernel.PackedLayout.Axis;
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * Keys as codes of a few bits: lanes are tokens, the depth runs over channels.
+ *
+ * <p>{@link Axis#PER_DEPTH} is a scale for each channel and group of tokens (per-channel keys): tokens come and go in
+ * whole blocks. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
+ */
+public final class PackedKeys implements KeyStore {
+    /** From so many query rows on, unpacking a tile once costs less than reading its codes for each row. */
+    private static final int UNPACK_ROWS = 4;
+
+    private final Kernels kernels;
+    private final PackedLayout layout;
+    private final int block;
+    private final PageRun pages;
+    private int size;
+
+    /** An empty store; {@code layout.lanes()} are the tokens of a page, a multiple of 32, {@code layout.depth()} is the head's width. */
+    public PackedKeys(PagePool pool, Kernels kernels, PackedLayout layout) {
+        this(kernels, layout, new PageRun(pool, layout.bytes()));
+    }
+
+    private PackedKeys(Kernels kernels, PackedLayout layout, PageRun pages) {
+        this.kernels = kernels;
+        this.layout = layout;
+        this.block = layout.axis() == Axis.PER_DEPTH ? Math.max(PANEL, layout.group()) : 1;
+        this.pages = pages;
+    }
+
+    /** Bytes of a store of {@code tokens} tokens: whole pages. */
+    public static long bytes(PackedLayout layout, int tokens) {
+        return Math.ceilDiv(tokens, layout.lanes()) * layout.bytes();
+    }
+
+    /** Tokens that must be appended together. */
+    public int block() {
+        return block;
+    }
+
+    /** The layout of a page. */
+    public PackedLayout layout() {
+        return layout;
+    }
+
+    /** The page that holds a slot. */
+    MemorySegment page(int slot) {
+        return pages.page(slot / layout.lanes());
+    }
+
+    @Override
+    public int size() {
+        return size;
+    }
+
+    @Override
+    public long wantedBytes(int tokens) {
+        int wanted = pagesFor(size + tokens);
+        return tokens == 0 ? 0 : pages.wantedBytes(wanted, size / layout.lanes(), wanted);
+    }
+
+    @Override
+    public void reserve(int tokens, PagePool.Claim claim) {
+        if (tokens > 0) {
+            int wanted = pagesFor(size + tokens);
+            pages.reserve(wanted, size / layout.lanes(), wanted, claim);
+        }
+    }
+
+    private int pagesFor(int tokens) {
+        return Math.ceilDiv(tokens, layout.lanes());
+    }
+
+    @Override
+    public void append(float[] rows, int offset, int stride, int count, Scratch scratch) {
+        int row = 0;
+        while (row < count) {
+            int from = offset + row * stride;
+            int columns = block == 1 ? PANEL : block;
+            if (block == 1 && (size % PANEL != 0 || count - row < PANEL)) {
+                appendColumns(rows, from, 1, 1);
+                row++;
+            } else {
+                float[] tile = scratch.tile(layout.depth() * columns);
+                Panels.transpose(rows, from, stride, columns, layout.depth(), tile, columns);
+                appendColumns(tile, 0, columns, columns);
+                row += columns;
+            }
+        }
+    }
+
+    /** Stores {@code count} tokens, a multiple of the block, given as {@code columns[channel][token]}. */
+    void appendColumns(float[] columns, int offset, int stride, int count) {
+        if (count % block != 0) {
+            throw new IllegalArgumentException(count + " tokens, block " + block);
+        }
+        int lane = size % layout.lanes();
+        kernels.pack(layout, page(size), lane, lane + count, 0, layout.depth(), columns, offset, stride);
+        size += count;
+    }
+
+    @Override
+    public void scores(
+            float[] queries,
+            int queryOffset,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int outOffset,
+            int outStride,
+            Scratch scratch) {
+        int lanes = layout.lanes();
+        int slot = from;
+        while (slot < to) {
+            int lane = slot % lanes;
+            int end = Math.min(lanes, lane + to - slot);
+            int o = outOffset + slot - from;
+            if (rows < UNPACK_ROWS) {
+                readCodes(queries, queryOffset, rows, page(slot), lane, end, out, o, outStride, scratch);
+            } else {
+                readTiles(queries, queryOffset, rows, page(slot), lane, end, out, o, outStride, scratch);
+            }
+            slot += end - lane;
+        }
+    }
+
+    private void readCodes(
+            float[] queries,
+            int queryOffset,
+            int rows,
+            MemorySegment page,
+            int lane,
+            int end,
+            float[] out,
+            int outOffset,
+            int outStride,
+            Scratch scratch) {
+        int depth = layout.depth();
+        int whole = Math.ceilDiv(end, PackedLayout.UNIT) * PackedLayout.UNIT;
+        float[] work = scratch.work(depth + layout.lanes());
+        for (int r = 0; r < rows; r++) {
+            int o = outOffset + r * outStride;
+            Arrays.fill(out, o, o + whole - lane, 0f);
+            kernels.accumulate(layout, page, lane, whole, 0, depth, queries, queryOffset + r * depth, out, o, work);
+        }
+    }
+
+    private void readTiles(
+            float[] queries,
+            int queryOffset,
+            int rows,
+            MemorySegment page,
+            int from,
+            int end,
+            float[] out,
+            int outOffset,
+            int outStride,
+            Scratch scratch) {
+        int depth = layout.depth();
+        float[] tile = scratch.tile(depth * PANEL);
+        for (int lane = from; lane < end; lane += PANEL) {
+            kernels.unpack(layout, page, lane, lane + PANEL, 0, depth, tile, 0, PANEL);
+            kernels.dots(queries, queryOffset, depth, rows, tile, 0, depth, out, outOffset + lane - from, outStride);
+        }
+    }
+
+    @Override
+    public int smallestSize() {
+        return block == 1 ? 0 : size;
+    }
+
+    @Override
+    public void truncate(int newSize) {
+        size = newSize;
+        pages.shrink(pagesFor(newSize));
+    }
+
+    @Override
+    public Footprint footprint() {
+        return PackedValues.footprint(layout, pages.count());
+    }
+
+    @Override
+    public PackedKeys fork() {
+        PackedKeys fork = new PackedKeys(kernels, layout, pages.fork());
+        fork.size = size;
+        return fork;
+    }
+
+    @Override
+    public void write(DataOutput out) throws IOException {
+        pages.write(out, pagesFor(size));
+    }
+
+    @Override
+    public void read(DataInput in, int newSize) throws IOException {
+        pages.read(in, pagesFor(newSize));
+        size = newSize;
+    }
+
+    @Override
+    public void release() {
+        size = 0;
+        pages.shrink(0);
+    }
+}

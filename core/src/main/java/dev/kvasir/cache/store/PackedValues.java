@@ -1,0 +1,229 @@
+package dev.kvasir.cache.store;
+
+import dev.kvasir.cache.Footprint;
+import dev.kvasir.cache.PagePool;
+import dev.kvasir.cache.kernel.Kernels;
+import dev.kvasir.cache.kernel.PackedLayout;
+import dev.kvasir.cache.kernel.PackedLayout.Axis;
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * Values as codes of a few bits: lanes are channels, the depth runs over tokens.
+ *
+ * <p>{@link Axis#PER_DEPTH} is a scale for each token and group of channels (per-token values): tokens come one by one.
+ * {@link Axis#PER_LANE} is a scale for each channel and group of tokens: tokens come in whole groups.
+ */
+public final class PackedValues implements ValueStore {
+    /** Tokens of the widest code word. */
+    private static final int WORD = 32;
+
+    private static final int UNPACK_ROWS = 4;
+
+    private final Kernels kernels;
+    private final PackedLayout layout;
+    private final int block;
+    private final PageRun pages;
+    private int size;
+
+    /** An empty store; {@code layout.lanes()} is the head's width, {@code layout.depth()} are the tokens of a page, a multiple of 32. */
+    public PackedValues(PagePool pool, Kernels kernels, PackedLayout layout) {
+        this(kernels, layout, new PageRun(pool, layout.bytes()));
+    }
+
+    private PackedValues(Kernels kernels, PackedLayout layout, PageRun pages) {
+        this.kernels = kernels;
+        this.layout = layout;
+        this.block = layout.axis() == Axis.PER_LANE ? layout.group() : 1;
+        this.pages = pages;
+    }
+
+    /** Bytes of a store of {@code tokens} tokens: whole pages. */
+    public static long bytes(PackedLayout layout, int tokens) {
+        return Math.ceilDiv(tokens, layout.depth()) * layout.bytes();
+    }
+
+    static Footprint footprint(PackedLayout layout, int pages) {
+        return new Footprint(pages * layout.codeBytes(), pages * layout.scaleBytes(), 0, 0, 0);
+    }
+
+    /** Tokens that must be appended together. */
+    public int block() {
+        return block;
+    }
+
+    /** The layout of a page. */
+    public PackedLayout layout() {
+        return layout;
+    }
+
+    /** The page that holds a slot. */
+    MemorySegment page(int slot) {
+        return pages.page(slot / layout.depth());
+    }
+
+    @Override
+    public int size() {
+        return size;
+    }
+
+    @Override
+    public long wantedBytes(int tokens) {
+        int wanted = pagesFor(size + tokens);
+        return tokens == 0 ? 0 : pages.wantedBytes(wanted, size / layout.depth(), wanted);
+    }
+
+    @Override
+    public void reserve(int tokens, PagePool.Claim claim) {
+        if (tokens > 0) {
+            int wanted = pagesFor(size + tokens);
+            pages.reserve(wanted, size / layout.depth(), wanted, claim);
+        }
+    }
+
+    private int pagesFor(int tokens) {
+        return Math.ceilDiv(tokens, layout.depth());
+    }
+
+    @Override
+    public void append(float[] rows, int offset, int stride, int count, Scratch scratch) {
+        if (count % block != 0) {
+            throw new IllegalArgumentException(count + " tokens, block " + block);
+        }
+        int row = 0;
+        while (row < count) {
+            int depth = size % layout.depth();
+            int run = Math.min(count - row, layout.depth() - depth);
+            int from = offset + row * stride;
+            kernels.pack(layout, page(size), 0, layout.lanes(), depth, depth + run, rows, from, stride);
+            size += run;
+            row += run;
+        }
+    }
+
+    @Override
+    public void addWeighted(
+            float[] weights,
+            int weightOffset,
+            int weightStride,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int outOffset,
+            Scratch scratch) {
+        int slot = from;
+        while (slot < to) {
+            int depth = slot % layout.depth();
+            int end = Math.min(layout.depth(), depth + to - slot);
+            int w = weightOffset + slot - from;
+            if (rows < UNPACK_ROWS) {
+                for (int r = 0; r < rows; r++) {
+                    int o = outOffset + r * layout.lanes();
+                    readCodes(weights, w + r * weightStride, page(slot), depth, end, out, o, scratch);
+                }
+            } else {
+                readTiles(weights, w, weightStride, rows, page(slot), depth, end, out, outOffset, scratch);
+            }
+            slot += end - depth;
+        }
+    }
+
+    private int wholeDepth() {
+        return Math.max(WORD, block);
+    }
+
+    private void readCodes(
+            float[] weights,
+            int weightOffset,
+            MemorySegment page,
+            int depth,
+            int end,
+            float[] out,
+            int o,
+            Scratch scratch) {
+        int whole = wholeDepth();
+        int first = depth / whole * whole;
+        int last = Math.ceilDiv(end, whole) * whole;
+        float[] x = weights;
+        int xOffset = weightOffset;
+        if (first != depth || last != end) {
+            // Tokens of the border words that nobody asked for get weight 0.
+            x = scratch.lanes(layout.depth());
+            xOffset = 0;
+            Arrays.fill(x, 0, last - first, 0f);
+            System.arraycopy(weights, weightOffset, x, depth - first, end - depth);
+        }
+        float[] work = scratch.work(layout.depth() + layout.lanes());
+        kernels.accumulate(layout, page, 0, layout.lanes(), first, last, x, xOffset, out, o, work);
+    }
+
+    private void readTiles(
+            float[] weights,
+            int weightOffset,
+            int weightStride,
+            int rows,
+            MemorySegment page,
+            int from,
+            int end,
+            float[] out,
+            int outOffset,
+            Scratch scratch) {
+        int lanes = layout.lanes();
+        int whole = wholeDepth();
+        float[] tile = scratch.tile(whole * lanes);
+        int depth = from;
+        while (depth < end) {
+            int first = depth / whole * whole;
+            int stop = Math.min(end, first + whole);
+            kernels.unpack(layout, page, 0, lanes, first, first + whole, tile, 0, lanes);
+            int w = weightOffset + depth - from;
+            int m = (depth - first) * lanes;
+            kernels.sums(weights, w, weightStride, rows, tile, m, lanes, stop - depth, lanes, out, outOffset, lanes);
+            depth = stop;
+        }
+    }
+
+    @Override
+    public int smallestSize() {
+        return block == 1 ? 0 : size;
+    }
+
+    @Override
+    public void truncate(int newSize) {
+        size = newSize;
+        pages.shrink(pagesFor(newSize));
+    }
+
+    @Override
+    public Footprint footprint() {
+        return footprint(layout, pages.count());
+    }
+
+    @Override
+    public PackedValues fork() {
+        PackedValues fork = new PackedValues(kernels, layout, pages.fork());
+        fork.size = size;
+        return fork;
+    }
+
+    @Override
+    public void write(DataOutput out) throws IOException {
+        pages.write(out, pagesFor(size));
+    }
+
+    @Override
+    public void read(DataInput in, int newSize) throws IOException {
+        pages.read(in, pagesFor(newSize));
+        size = newSize;
+    }
+
+    @Override
+    public void release() {
+        size = 0;
+        pages.shrink(0);
+    }
+}

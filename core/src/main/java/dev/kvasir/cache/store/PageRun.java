@@ -1,0 +1,114 @@
+package dev.kvasir.cache.store;
+
+import dev.kvasir.cache.Page;
+import dev.kvasir.cache.PagePool;
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/** Pages of one size in a row, some of them perhaps shared with forks. */
+final class PageRun {
+    private static final Page[] NONE = {};
+
+    private final PagePool pool;
+    private final long pageBytes;
+    private Page[] pages = NONE;
+    private int count;
+
+    PageRun(PagePool pool, long pageBytes) {
+        this.pool = pool;
+        this.pageBytes = pageBytes;
+    }
+
+    /** Pages held. */
+    int count() {
+        return count;
+    }
+
+    /** Bytes held. */
+    long bytes() {
+        return count * pageBytes;
+    }
+
+    long pageBytes() {
+        return pageBytes;
+    }
+
+    MemorySegment page(int index) {
+        return pages[index].bytes();
+    }
+
+    /** Bytes needed to have {@code wanted} pages of which those from {@code writeFrom} to {@code writeTo - 1} are ours alone. */
+    long wantedBytes(int wanted, int writeFrom, int writeTo) {
+        int pagesWanted = Math.max(0, wanted - count);
+        for (int i = writeFrom; i < Math.min(writeTo, count); i++) {
+            pagesWanted += pages[i].shared() ? 1 : 0;
+        }
+        return pagesWanted * pageBytes;
+    }
+
+    /** Takes what {@link #wantedBytes} counted; new pages are zero. */
+    void reserve(int wanted, int writeFrom, int writeTo, PagePool.Claim claim) {
+        for (int i = writeFrom; i < Math.min(writeTo, count); i++) {
+            if (pages[i].shared()) {
+                Page copy = claim.page(pageBytes);
+                copy.bytes().copyFrom(pages[i].bytes());
+                pool.release(pages[i]);
+                pages[i] = copy;
+            }
+        }
+        while (count < wanted) {
+            add(claim.page(pageBytes));
+            page(count - 1).fill((byte) 0);
+        }
+    }
+
+    private void add(Page page) {
+        if (count == pages.length) {
+            pages = Arrays.copyOf(pages, Math.max(4, count + count / 2));
+        }
+        pages[count++] = page;
+    }
+
+    /** Gives back all pages from {@code kept} on. */
+    void shrink(int kept) {
+        while (count > kept) {
+            count--;
+            pool.release(pages[count]);
+        }
+    }
+
+    /** A second run of the same pages. */
+    PageRun fork() {
+        PageRun fork = new PageRun(pool, pageBytes);
+        fork.pages = Arrays.copyOf(pages, count);
+        fork.count = count;
+        for (int i = 0; i < count; i++) {
+            pool.share(pages[i]);
+        }
+        return fork;
+    }
+
+    void write(DataOutput out, int wanted) throws IOException {
+        byte[] buffer = new byte[Math.toIntExact(pageBytes)];
+        for (int i = 0; i < wanted; i++) {
+            MemorySegment.copy(page(i), ValueLayout.JAVA_BYTE, 0, buffer, 0, buffer.length);
+            out.write(buffer);
+        }
+    }
+
+    /** Reads {@code wanted} pages, taking each from the pool only when the bytes before it have arrived. */
+    void read(DataInput in, int wanted) throws IOException {
+        byte[] buffer = new byte[Math.toIntExact(pageBytes)];
+        while (count < wanted) {
+            in.readFully(buffer);
+            try (PagePool.Claim claim = pool.claim(pageBytes)) {
+                add(claim.page(pageBytes));
+            }
+            MemorySegment.copy(buffer, 0, page(count - 1), ValueLayout.JAVA_BYTE, 0, buffer.length);
+        }
+    }
+}

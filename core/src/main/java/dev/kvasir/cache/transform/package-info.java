@@ -1,0 +1,8 @@
+/**
+ * Invertible changes of basis: applied to keys and values once when they are stored, and to queries and outputs once a
+ * step, never to a stored token again. Knows nothing of stores.
+ */
+@NullMarked
+package dev.kvasir.cache.transform;
+
+import org.jspecify.annotations.NullMarked;
