@@ -11,6 +11,7 @@ import dev.kvasir.cli.command.PerplexityCommand;
 import dev.kvasir.cli.command.TokenizeCommand;
 import dev.kvasir.cli.command.TokenizerCommand;
 import dev.kvasir.cli.command.TokenizerTrainCommand;
+import dev.kvasir.cli.command.TrainCommand;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
@@ -63,6 +64,7 @@ public final class Main {
                 .addSubcommand(new BenchCommand(terminal))
                 .addSubcommand(new InfoCommand(terminal))
                 .addSubcommand(new CachesCommand(terminal))
+                .addSubcommand(new TrainCommand(terminal))
                 .addSubcommand(new CommandLine(new TokenizerCommand(terminal))
                         .addSubcommand(new TokenizerTrainCommand(terminal)))
                 .addSubcommand(new CompletionCommand(terminal))

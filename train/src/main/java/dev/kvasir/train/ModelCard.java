@@ -8,8 +8,7 @@ import java.util.Map;
 final class ModelCard {
     private ModelCard() {}
 
-    static String text(
-            Recipe recipe, long parameters, String tokenizer, long steps, long tokens, EvaluationReport report) {
+    static String text(Recipe recipe, long parameters, String tokenizer, long steps, EvaluationReport report) {
         StringBuilder card = new StringBuilder();
         card.append("# ").append(recipe.name()).append("\n\n");
         card.append(String.format(
@@ -26,7 +25,8 @@ final class ModelCard {
                 recipe.shape().intermediateSize(),
                 recipe.contextLength()));
         card.append("## Training\n\n");
-        card.append("Tokenizer: ").append(tokenizer).append("\n\n");
+        card.append(String.format(
+                Locale.ROOT, "Tokenizer, %d ids, byte-level: %s%n%n", recipe.vocabularySize(), tokenizer));
         card.append(String.format(
                 Locale.ROOT,
                 "%d of %d steps, %.1f M tokens, seed %d; AdamW, peak learning rate %s, weight decay %s. Texts: generated "
@@ -34,7 +34,7 @@ final class ModelCard {
                         + "curriculum:%n%n",
                 steps,
                 recipe.steps(),
-                tokens / 1e6,
+                recipe.tokensUntil(steps) / 1e6,
                 recipe.seed(),
                 recipe.optimizer().learningRate(),
                 recipe.optimizer().weightDecay()));

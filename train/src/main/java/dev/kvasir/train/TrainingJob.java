@@ -17,26 +17,36 @@ import org.bytedeco.pytorch.global.torch;
  * A whole training run: texts and tokenizer in, Hugging Face folder out.
  *
  * @param recipe what to train
- * @param tokenizer folder of the {@code tokenizer.json} to use
- * @param vocabularySize ids of that tokenizer
+ * @param tokenizer the one to use
  * @param books folder of {@code .txt} books, needed if the recipe uses them
- * @param output folder the model is written to; the checkpoint lies in it as {@code checkpoint.pt} until the end
+ * @param output folder the model is written to; its sub-folder {@code training} holds the checkpoint
  * @param threads of libtorch
  * @param precision of the products
  */
 public record TrainingJob(
         Recipe recipe,
-        Path tokenizer,
-        int vocabularySize,
+        TrainingTokenizer tokenizer,
         Optional<Path> books,
         Path output,
         int threads,
         Precision precision) {
+    /** Sub-folder of the output with what only training needs. */
+    public static final String WORK = "training";
+
     private static final String CHECKPOINT = "checkpoint.pt";
     private static final long STEPS_PER_CHECKPOINT = 250;
     private static final int FINAL_ROWS = 32;
     private static final String BEGIN = "<|begin_of_text|>";
     private static final String END = "<|end_of_text|>";
+
+    /** Whether {@code output} holds a run to resume. */
+    public static boolean isStarted(Path output) {
+        return Files.exists(checkpoint(output));
+    }
+
+    private static Path checkpoint(Path output) {
+        return output.resolve(WORK).resolve(CHECKPOINT);
+    }
 
     /**
      * Trains and writes the model.
@@ -46,21 +56,21 @@ public record TrainingJob(
      * @return what the finished model scores
      */
     public EvaluationReport run(boolean resume, long steps, TrainListener listener) throws InterruptedException {
-        Path checkpoint = output.resolve(CHECKPOINT);
-        if (resume && !Files.exists(checkpoint)) {
+        Path checkpoint = checkpoint(output);
+        if (resume && !isStarted(output)) {
             throw new InvalidFileException(checkpoint, "there is no checkpoint to resume from");
         }
-        if (!resume && Files.exists(checkpoint)) {
+        if (!resume && isStarted(output)) {
             throw new InvalidInputException(
                     "output: " + checkpoint + " exists; resume it, or remove it to start again");
         }
         torch.set_num_threads(threads);
-        try (Tokenizer opened = Tokenizer.open(tokenizer, vocabularySize)) {
+        try (Tokenizer opened = Tokenizer.open(tokenizer.folder(), recipe.vocabularySize())) {
             int begin = special(opened, BEGIN);
             int end = special(opened, END);
             // Special ids are the last ones: copies are made of the others.
             Map<String, RowSource> sources = Sources.of(recipe, opened, Math.min(begin, end), end, books);
-            LlamaNet net = new LlamaNet(recipe.shape(), vocabularySize, precision.type(), recipe.seed());
+            LlamaNet net = new LlamaNet(recipe.shape(), recipe.vocabularySize(), precision.type(), recipe.seed());
             Recipe.Evaluation evaluation = recipe.evaluation();
             Evaluator quick = new Evaluator(sources, opened, evaluation.length(), evaluation.rows());
             Trainer trainer = new Trainer(recipe, sources, net, quick, listener);
@@ -70,25 +80,16 @@ public record TrainingJob(
             trainer.run(steps, checkpoint, STEPS_PER_CHECKPOINT);
             EvaluationReport report = new Evaluator(sources, opened, evaluation.length(), FINAL_ROWS).evaluate(net);
             listener.onEvaluation(trainer.step(), report);
-            String card = ModelCard.text(
-                    recipe,
-                    net.parameterCount(),
-                    describe(),
-                    trainer.step(),
-                    recipe.tokensUntil(trainer.step()),
-                    report);
-            ModelExport.write(output, recipe, net, tokenizer, begin, end, card);
+            String card = ModelCard.text(recipe, net.parameterCount(), tokenizer.remark(), trainer.step(), report);
+            ModelExport.write(output, recipe, net, tokenizer.folder(), begin, end, card);
             return report;
         }
-    }
-
-    private String describe() {
-        return vocabularySize + " ids, byte-level, see `tokenizer.json`";
     }
 
     private int special(Tokenizer opened, String token) {
         return opened.id(token)
                 .orElseThrow(() -> new InvalidFileException(
-                        tokenizer.resolve("tokenizer.json"), "has no token " + token + ", which separates documents"));
+                        tokenizer.folder().resolve("tokenizer.json"),
+                        "has no token " + token + ", which separates documents"));
     }
 }

@@ -34,6 +34,7 @@ public final class TestTexts {
         return new Recipe(
                 "test",
                 7,
+                VOCABULARY,
                 256,
                 new NetShape(32, 64, 2, 4, 2, 8, 10000f, 1e-5f),
                 new Recipe.Optimizer(5e-3, 0.1, 2, 0.9, 0.95, 1e-8, 0.05, 1.0),

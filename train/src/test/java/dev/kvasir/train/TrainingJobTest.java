@@ -106,7 +106,7 @@ class TrainingJobTest {
     void refusesADamagedCheckpoint() throws Exception {
         Recipe recipe = TestTexts.recipe(4);
         job(recipe, "damaged").run(false, 1, new Losses());
-        Path checkpoint = folder.resolve("damaged/checkpoint.pt");
+        Path checkpoint = folder.resolve("damaged/training/checkpoint.pt");
         byte[] bytes = Files.readAllBytes(checkpoint);
         Files.write(checkpoint, Arrays.copyOf(bytes, bytes.length / 2));
 

@@ -43,7 +43,8 @@ public final class LlamaNet {
 
     /**
      * A net with fresh weights: N(0, 1 / columns), so that scores and logits start at unit scale whatever the width;
-     * projections back into the residual stream are scaled by 1 / sqrt(2 layers) (GPT-2, section 2.3).
+     * projections back into the residual stream start at zero, so that the embedding is what every layer sees first.
+     * Where the shape has room, the first two layers begin with an {@link InductionStart induction circuit}.
      */
     public LlamaNet(NetShape shape, int vocabularySize, ScalarType compute, long seed) {
         this.shape = shape;
@@ -53,19 +54,21 @@ public final class LlamaNet {
         torch.manual_seed(seed);
         int hidden = shape.hiddenSize();
         int queryWidth = shape.heads() * shape.headDim();
-        double residual = 1 / Math.sqrt(2.0 * shape.layers());
         embedding = matrix("embedding", 1, vocabularySize, hidden);
         for (int l = 0; l < shape.layers(); l++) {
             String p = "layers." + l + ".";
             layers.add(new Layer(
                     norm(p + "attentionNorm"),
                     matrix(p + "qkv", 1, queryWidth + 2L * shape.kvHeads() * shape.headDim(), hidden),
-                    matrix(p + "attentionOutput", residual, hidden, queryWidth),
+                    matrix(p + "attentionOutput", 0, hidden, queryWidth),
                     norm(p + "mlpNorm"),
                     matrix(p + "gateUp", 1, 2L * shape.intermediateSize(), hidden),
-                    matrix(p + "down", residual, hidden, shape.intermediateSize())));
+                    matrix(p + "down", 0, hidden, shape.intermediateSize())));
         }
         finalNorm = norm("finalNorm");
+        if (InductionStart.fits(shape)) {
+            new InductionStart(shape, seed).apply(parameters);
+        }
     }
 
     /** The shape. */
@@ -100,10 +103,8 @@ public final class LlamaNet {
         Tensor x = torch.embedding(embedding, ids);
         for (Layer layer : layers) {
             x = x.add(attention(normed(x, layer.attentionNorm()), layer, rows, length));
-            Tensor h = product(normed(x, layer.mlpNorm()), layer.gateUp());
-            Tensor gate = h.narrow(-1, 0, shape.intermediateSize());
-            Tensor up = h.narrow(-1, shape.intermediateSize(), shape.intermediateSize());
-            x = x.add(product(silu(gate).mul(up), layer.down()));
+            TensorVector gateUp = product(normed(x, layer.mlpNorm()), layer.gateUp()).chunk(2, -1);
+            x = x.add(product(silu(gateUp.get(0)).mul(gateUp.get(1)), layer.down()));
         }
         return normed(x, finalNorm).view(rows * length, shape.hiddenSize());
     }

@@ -26,8 +26,8 @@ final class RotaryTable {
         if (rowLength > length) {
             build((int) rowLength);
         }
-        int half = headDim / 2;
-        Tensor turned = cat(new TensorVector(x.narrow(-1, half, half).neg(), x.narrow(-1, 0, half)), -1);
+        TensorVector halves = x.chunk(2, -1);
+        Tensor turned = cat(new TensorVector(halves.get(1).neg(), halves.get(0)), -1);
         return x.mul(cos.narrow(0, 0, rowLength)).add(turned.mul(sin.narrow(0, 0, rowLength)));
     }
 

@@ -17,6 +17,7 @@ import tools.jackson.databind.json.JsonMapper;
  *
  * @param name of the model
  * @param seed of weights and of the order of rows
+ * @param vocabularySize ids of the tokenizer, special ones included; rows of the embedding
  * @param contextLength written to the model's configuration; the longest row should reach it
  * @param shape of the net
  * @param optimizer AdamW and its schedule
@@ -27,6 +28,7 @@ import tools.jackson.databind.json.JsonMapper;
 public record Recipe(
         String name,
         long seed,
+        int vocabularySize,
         int contextLength,
         NetShape shape,
         Optimizer optimizer,
@@ -138,15 +140,6 @@ public record Recipe(
             }
         }
         return stages.getLast();
-    }
-
-    /** The same recipe with every stage shortened to {@code share} of its steps, at least one each. */
-    public Recipe scaled(double share) {
-        List<Stage> shorter = stages.stream()
-                .map(s -> new Stage(
-                        s.name(), Math.max(1, Math.round(s.steps() * share)), s.length(), s.rows(), s.mixture()))
-                .toList();
-        return new Recipe(name, seed, contextLength, shape, optimizer, sources, shorter, evaluation);
     }
 
     /** Reads a recipe file. */

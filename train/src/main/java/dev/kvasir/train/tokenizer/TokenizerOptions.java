@@ -70,6 +70,12 @@ public record TokenizerOptions(
                 algorithm, search, vocabularySize, seedFactor, dropShare, maxPieceBytes, specialTokens, modelMaxLength);
     }
 
+    /** These options for a model of another context length. */
+    public TokenizerOptions withModelMaxLength(int tokens) {
+        return new TokenizerOptions(
+                algorithm, search, vocabularySize, seedFactor, dropShare, maxPieceBytes, specialTokens, tokens);
+    }
+
     /** The pieces to learn, bytes included, special tokens not. */
     public int pieces() {
         return vocabularySize - specialTokens.size();

@@ -42,6 +42,7 @@ class RowsTest {
         Recipe recipe = new Recipe(
                 "r",
                 1,
+                TestTexts.VOCABULARY,
                 64,
                 base.shape(),
                 base.optimizer(),
