@@ -51,7 +51,7 @@ class TrainingJobTest {
 
     private static TrainingJob job(Recipe recipe, String output) {
         return new TrainingJob(
-                recipe, tokenizer, TestTexts.VOCABULARY, Optional.empty(), folder.resolve(output), 1, Precision.F32);
+                recipe, TrainingTokenizer.given(tokenizer), Optional.empty(), folder.resolve(output), 1, Precision.F32);
     }
 
     @Test

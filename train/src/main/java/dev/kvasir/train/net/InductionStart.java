@@ -35,6 +35,7 @@ final class InductionStart {
     private static final double CONSTANT = 0.5;
     /** Attention score, after the division by sqrt(headDim), that the wanted position has over others. */
     private static final double NEIGHBOUR_SCORE = 4;
+
     private static final double MATCH_SCORE = 14;
     /** Norm of what layer 0 writes, beside embeddings of norm 1. */
     private static final double WRITTEN_NORM = 0.7;
@@ -45,6 +46,7 @@ final class InductionStart {
     private final SplittableRandom random;
     /** Dimensions that hold an identity for matching: both halves of the slow pairs. */
     private final int identityDims;
+
     private final int embeddingEnd;
 
     InductionStart(NetShape shape, long seed) {

@@ -103,7 +103,8 @@ public final class LlamaNet {
         Tensor x = torch.embedding(embedding, ids);
         for (Layer layer : layers) {
             x = x.add(attention(normed(x, layer.attentionNorm()), layer, rows, length));
-            TensorVector gateUp = product(normed(x, layer.mlpNorm()), layer.gateUp()).chunk(2, -1);
+            TensorVector gateUp =
+                    product(normed(x, layer.mlpNorm()), layer.gateUp()).chunk(2, -1);
             x = x.add(product(silu(gateUp.get(0)).mul(gateUp.get(1)), layer.down()));
         }
         return normed(x, finalNorm).view(rows * length, shape.hiddenSize());
