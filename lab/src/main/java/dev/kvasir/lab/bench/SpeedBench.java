@@ -17,8 +17,8 @@ import java.util.function.LongSupplier;
  *
  * <ol>
  *   <li>Warm-up: each cache takes the prompt and decodes, untimed.
- *   <li>Alone: each cache in turn is filled to the deepest depth and decodes, untimed; then its peak memory is read.
  *   <li>Prefill: in every repetition each cache takes the prompt as one step.
+ *   <li>Alone: each cache in turn is filled to the deepest depth and decodes, untimed; then its peak memory is read.
  *   <li>Decode: each cache is filled once, in real steps, with a fork kept at every depth; in every repetition each depth's
  *       fork is forked again and decodes.
  * </ol>
@@ -66,11 +66,8 @@ public final class SpeedBench {
         ProgressMeter meter = new ProgressMeter(progress, "speed", "turns", turns);
         List<SpeedTally> tallies = new ArrayList<>();
         for (CacheSpec spec : caches) {
+            tallies.add(new SpeedTally(spec.toString(), options));
             warmUp(spec);
-            meter.advance(1);
-        }
-        for (CacheSpec spec : caches) {
-            tallies.add(measureAlone(spec));
             meter.advance(1);
         }
         for (int repetition = 0; repetition < options.repetitions(); repetition++) {
@@ -79,6 +76,10 @@ public final class SpeedBench {
                 tallies.get(c).prefill[repetition] = prefillSpeed(caches.get(c));
                 meter.advance(1);
             }
+        }
+        for (int c = 0; c < caches.size(); c++) {
+            measureAlone(caches.get(c), tallies.get(c));
+            meter.advance(1);
         }
         timeDecoding(caches, tallies, meter);
         return tallies.stream().map(tally -> tally.result(tallies.getFirst())).toList();
@@ -96,8 +97,7 @@ public final class SpeedBench {
         }
     }
 
-    private SpeedTally measureAlone(CacheSpec spec) {
-        SpeedTally tally = new SpeedTally(spec.toString(), options);
+    private void measureAlone(CacheSpec spec, SpeedTally tally) {
         memory.settle();
         boolean reset = memory.resetPeak();
         try (Sequence sequence = model.open(spec)) {
@@ -106,7 +106,6 @@ public final class SpeedBench {
             decode(sequence, depth);
         }
         tally.peak(memory.peakBytes(), reset);
-        return tally;
     }
 
     private double prefillSpeed(CacheSpec spec) {

@@ -31,8 +31,8 @@ public record ComparisonOptions(
         TaskOptions asked,
         SpeedOptions speed,
         long seed) {
-    /** Answers asked of one document. */
-    public static final int ANSWERS = 8;
+    /** Answers asked of one document: few, since those of one document are not independent. */
+    public static final int ANSWERS = 4;
 
     /** Tokens before the first asked answer that are read from the cache. */
     public static final int PROBE = 16;

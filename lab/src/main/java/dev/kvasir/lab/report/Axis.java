@@ -82,13 +82,11 @@ record Axis(double low, double high, boolean logarithmic, double from, double to
     }
 
     private List<Tick> linearTicks(DoubleFunction<String> format) {
-        double rough = (high - low) / 4;
+        double rough = (high - low) / 5;
         double magnitude = Math.pow(10, Math.floor(Math.log10(rough)));
-        double step = magnitude;
-        for (double candidate : STEPS) {
-            if (candidate * magnitude <= rough * 1.0001) {
-                step = candidate * magnitude;
-            }
+        double step = STEPS[STEPS.length - 1] * magnitude;
+        for (int i = STEPS.length - 1; i >= 0 && STEPS[i] * magnitude >= rough * 0.9999; i--) {
+            step = STEPS[i] * magnitude;
         }
         List<Tick> ticks = new ArrayList<>();
         for (long i = (long) Math.ceil(low / step - 1e-9); i * step <= high * (1 + 1e-12); i++) {

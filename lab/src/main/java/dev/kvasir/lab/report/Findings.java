@@ -12,6 +12,9 @@ final class Findings {
     private static final double NEARLY_EXACT_TOP1 = 0.99;
     private static final double USABLE_TOP1 = 0.9;
 
+    /** A model that gets fewer answers right with the exact cache says nothing about the others. */
+    private static final double TELLING_SHARE = 0.1;
+
     private Findings() {}
 
     /** Writes one card per finding. */
@@ -48,7 +51,7 @@ final class Findings {
     }
 
     private static void asRight(Markup page, Row exact, List<Row> others) {
-        exact.accuracy().ifPresent(reference -> {
+        exact.accuracy().filter(share -> share.share() >= TELLING_SHARE).ifPresent(reference -> {
             Optional<Row> found = smallest(others.stream()
                     .filter(row -> row.accuracy()
                             .filter(own -> own.high() >= reference.share())
