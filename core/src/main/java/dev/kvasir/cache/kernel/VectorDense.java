@@ -4,7 +4,6 @@ import static dev.kvasir.cache.kernel.Species.F;
 import static dev.kvasir.cache.kernel.Species.V;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /** Products of query rows with dense matrices, four rows at a time: more would spill registers. */
 final class VectorDense {
@@ -19,7 +18,7 @@ final class VectorDense {
             sums2 = FloatVector.fromArray(F, x, xOffset + i + V)
                     .fma(FloatVector.fromArray(F, y, yOffset + i + V), sums2);
         }
-        float sum = sums.add(sums2).reduceLanes(VectorOperators.ADD);
+        float sum = Species.sum(sums.add(sums2));
         for (; i < count; i++) {
             sum = Math.fma(x[xOffset + i], y[yOffset + i], sum);
         }

@@ -5,7 +5,6 @@ import static dev.kvasir.cache.kernel.Species.V;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * The product of one row with packed codes, no element of which is ever dequantized.
@@ -124,7 +123,7 @@ final class VectorRead {
             weights.intoArray(work, i);
             sums = sums.add(weights);
         }
-        return sums.reduceLanes(VectorOperators.ADD);
+        return Species.sum(sums);
     }
 
     private static float dotF16(MemorySegment page, long offset, int count, float[] x, int xOffset) {
@@ -132,6 +131,6 @@ final class VectorRead {
         for (int i = 0; i < count; i += V) {
             sums = VectorElements.f16(page, offset + 2L * i).fma(FloatVector.fromArray(F, x, xOffset + i), sums);
         }
-        return sums.reduceLanes(VectorOperators.ADD);
+        return Species.sum(sums);
     }
 }

@@ -44,7 +44,7 @@ final class VectorSoftmax {
             weights.intoArray(x, offset + i);
             sums = sums.add(weights);
         }
-        float sum = sums.reduceLanes(VectorOperators.ADD);
+        float sum = Species.sum(sums);
         for (int i = bound; i < count; i++) {
             float weight = (float) Math.exp(x[offset + i] - max);
             x[offset + i] = weight;

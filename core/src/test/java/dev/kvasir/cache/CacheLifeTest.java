@@ -1,0 +1,315 @@
+package dev.kvasir.cache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kvasir.InvalidInputException;
+import dev.kvasir.KvasirException;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Random;
+import java.util.zip.CRC32C;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Memory, forks, rollback and files: what every cache must do, whatever it stores. */
+class CacheLifeTest {
+    private static final CacheShape SHAPE = new CacheShape(2, 4, 2, 32, 16);
+    private final Steps steps = new Steps(SHAPE, 99);
+
+    private static KvCache create(String spec, PagePool pool) {
+        return Caches.create(CacheSpec.parse(spec), SHAPE, pool, Steps.sequential());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "exact",
+                "exact(f16)",
+                "kivi(residual=32)",
+                "kivi(residual=96, group=32, bits=4)",
+                "kivi",
+                "kivi(k_axis=token, residual=0)",
+                "kivi(v_axis=channel, residual=64)",
+                "block(k=q5_0, v=q4_0)"
+            })
+    void allocatesWhatTheFormulaSays(String spec) {
+        for (int[] chunks :
+                new int[][] {{1, 1, 1, 30, 1}, {64, 64, 1, 127}, {95, 1, 1, 200, 31, 1, 128}, {1000, 24, 7}}) {
+            PagePool pool = Steps.pool();
+            try (KvCache cache = create(spec, pool)) {
+                for (int chunk : chunks) {
+                    steps.feed(cache, chunk);
+                    Footprint expected = Caches.estimate(cache.spec(), SHAPE, cache.length());
+                    assertThat(cache.footprint())
+                            .as("%d tokens", cache.length())
+                            .isEqualTo(expected);
+                    assertThat(pool.usedBytes()).isEqualTo(expected.total());
+                }
+            }
+            assertThat(pool.usedBytes()).isZero();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"exact(bf16)", "kivi(residual=32)", "kivi(v_axis=channel, residual=64)", "block"})
+    void refusalLeavesTheCacheAsItWas(String spec) {
+        long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
+        try (PagePool pool = new PagePool(budget);
+                PagePool free = Steps.pool();
+                KvCache cache = create(spec, pool);
+                KvCache twin = create(spec, free)) {
+            steps.feed(cache, 150);
+            steps.feed(twin, 150);
+            long used = pool.usedBytes();
+            assertThatThrownBy(() -> cache.reserve(1_000_000))
+                    .isInstanceOf(CacheBudgetException.class)
+                    .hasMessageContaining("budget is " + budget);
+            assertThat(pool.usedBytes()).isEqualTo(used);
+            assertThat(cache.length()).isEqualTo(150);
+            assertThat(cache.footprint()).isEqualTo(twin.footprint());
+            assertThat(steps.feed(cache, 5)).isEqualTo(steps.feed(twin, 5));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"exact", "exact(f16)", "kivi(residual=32)", "kivi", "block(q5_0, rotate=true)"})
+    void forksGoTheirOwnWays(String spec) {
+        PagePool pool = Steps.pool();
+        Steps otherSteps = new Steps(SHAPE, 100);
+        KvCache cache = create(spec, pool);
+        try (KvCache twin = create(spec, pool)) {
+            steps.feed(cache, 170);
+            steps.feed(twin, 170);
+            long used = pool.usedBytes();
+            try (KvCache fork = cache.fork()) {
+                assertThat(pool.usedBytes()).isEqualTo(used);
+                assertThat(fork.length()).isEqualTo(170);
+                for (int i = 0; i < 40; i++) {
+                    otherSteps.feed(fork, 1);
+                    assertThat(steps.feed(cache, 1)).isEqualTo(steps.feed(twin, 1));
+                }
+                try (KvCache third = fork.fork()) {
+                    cache.close();
+                    assertThat(otherSteps.feed(third, 3)).isEqualTo(otherSteps.feed(fork, 3));
+                }
+            }
+        }
+        assertThat(pool.usedBytes()).isZero();
+    }
+
+    @Test
+    void aForkCopiesOnlyWhatIsWritten() {
+        try (PagePool pool = Steps.pool();
+                KvCache cache = create("exact(f16)", pool)) {
+            steps.feed(cache, 640 + 10);
+            try (KvCache fork = cache.fork()) {
+                long before = pool.usedBytes();
+                steps.feed(fork, 1);
+                long onePageEach = 2 * 2 * 2 * 64 * 32 * 2;
+                assertThat(pool.usedBytes() - before).isEqualTo(onePageEach);
+                steps.feed(cache, 1);
+                assertThat(pool.usedBytes() - before).isEqualTo(onePageEach);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"exact", "kivi(residual=32)", "kivi", "kivi(k_axis=token, residual=0)", "block(q4_0)"})
+    void continuesTheSameAfterARollback(String spec) {
+        try (PagePool pool = Steps.pool();
+                KvCache cache = create(spec, pool);
+                KvCache twin = create(spec, pool)) {
+            for (int length : new int[] {45, 140, 290}) {
+                steps.feed(cache, length - cache.length());
+                steps.feed(twin, length - twin.length());
+                int back = Math.min(cache.rollbackLimit(), 12);
+                assertThat(back).isPositive();
+                cache.rollback(back);
+                assertThat(cache.length()).isEqualTo(length - back);
+                steps.feed(cache, back);
+                assertThat(steps.feed(cache, 1)).isEqualTo(steps.feed(twin, 1));
+                assertThat(cache.footprint()).isEqualTo(twin.footprint());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"exact(f16)", "kivi(k_axis=token, residual=0)", "block(q5_0)"})
+    void forgetsWrongTokensWithoutATrace(String spec) {
+        Steps wrong = new Steps(SHAPE, 7);
+        try (PagePool pool = Steps.pool();
+                KvCache cache = create(spec, pool);
+                KvCache twin = create(spec, pool)) {
+            steps.feed(cache, 100);
+            steps.feed(twin, 100);
+            try (KvCache fork = cache.fork()) {
+                wrong.feed(cache, 200);
+                cache.rollback(250);
+                assertThat(cache.length()).isEqualTo(50);
+                steps.feed(cache, 50);
+                float[] expected = steps.feed(twin, 1);
+                assertThat(steps.feed(cache, 1)).isEqualTo(expected);
+                assertThat(steps.feed(fork, 1)).isEqualTo(expected);
+            }
+        }
+    }
+
+    @Test
+    void rollbackBeyondTheLimitIsRefused() {
+        try (PagePool pool = Steps.pool();
+                KvCache cache = create("kivi(residual=32)", pool)) {
+            steps.feed(cache, 70);
+            assertThat(cache.rollbackLimit()).isEqualTo(6);
+            assertThatThrownBy(() -> cache.rollback(7))
+                    .isInstanceOf(InvalidInputException.class)
+                    .hasMessageContainingAll("7", "length 70", "0 to 6");
+            assertThatThrownBy(() -> cache.rollback(-1)).isInstanceOf(InvalidInputException.class);
+            assertThat(cache.length()).isEqualTo(70);
+        }
+    }
+
+    @Test
+    void misuseIsRefused() {
+        try (PagePool pool = Steps.pool()) {
+            KvCache cache = create("exact", pool);
+            assertThatThrownBy(() -> cache.layer(0).attend(steps.queries(0, 0, 1), new float[128]))
+                    .isInstanceOf(IllegalStateException.class);
+            cache.layer(0).append(steps.states(0, 0, 1));
+            cache.layer(0).attend(steps.queries(0, 0, 1), new float[128]);
+            assertThatThrownBy(cache::fork)
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("under way");
+            cache.close();
+            cache.close();
+            assertThatThrownBy(() -> cache.reserve(1)).isInstanceOf(IllegalStateException.class);
+            assertThatThrownBy(() -> cache.layer(0).append(steps.states(0, 0, 1)))
+                    .isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    private byte[] saved(String spec, int length) throws IOException {
+        try (PagePool pool = Steps.pool();
+                KvCache cache = create(spec, pool)) {
+            steps.feed(cache, length);
+            ByteArrayOutputStream out = new ByteArrayOutputStream();
+            cache.save(out, "model-1");
+            return out.toByteArray();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "exact",
+                "exact(f16)",
+                "kivi(residual=32)",
+                "kivi(bits=4)",
+                "kivi(v_axis=channel, residual=32)",
+                "kivi(k_axis=token, residual=0)",
+                "block(q5_0, rotate=true)"
+            })
+    void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
+        for (int length : new int[] {0, 1, 63, 200}) {
+            PagePool pool = Steps.pool();
+            try (KvCache cache = create(spec, pool)) {
+                if (length > 0) {
+                    steps.feed(cache, length);
+                    cache.rollback(Math.min(cache.rollbackLimit(), 3));
+                }
+                ByteArrayOutputStream out = new ByteArrayOutputStream();
+                cache.save(out, "model-1");
+                try (KvCache loaded = load(out.toByteArray(), "model-1", SHAPE, pool)) {
+                    assertThat(loaded.spec()).isEqualTo(cache.spec());
+                    assertThat(loaded.length()).isEqualTo(cache.length());
+                    assertThat(loaded.footprint()).isEqualTo(cache.footprint());
+                    ByteArrayOutputStream again = new ByteArrayOutputStream();
+                    loaded.save(again, "model-1");
+                    assertThat(again.toByteArray()).isEqualTo(out.toByteArray());
+                    for (int i = 0; i < 40; i++) {
+                        assertThat(steps.feed(loaded, 1)).isEqualTo(steps.feed(cache, 1));
+                    }
+                }
+            }
+            assertThat(pool.usedBytes()).isZero();
+        }
+    }
+
+    private static KvCache load(byte[] bytes, String fingerprint, CacheShape shape, PagePool pool) throws IOException {
+        return Caches.load(new ByteArrayInputStream(bytes), fingerprint, shape, pool, Steps.sequential());
+    }
+
+    @Test
+    void anotherModelsCacheIsRefused() throws IOException {
+        byte[] bytes = saved("kivi(residual=32)", 50);
+        PagePool pool = Steps.pool();
+        assertThatThrownBy(() -> load(bytes, "model-2", SHAPE, pool))
+                .isInstanceOf(CacheFileException.class)
+                .hasMessageContainingAll("model-1", "model-2");
+        CacheShape other = new CacheShape(2, 4, 2, 64, 16);
+        assertThatThrownBy(() -> load(bytes, "model-1", other, pool))
+                .isInstanceOf(CacheFileException.class)
+                .hasMessageContaining("headDim=64");
+        assertThatThrownBy(() -> load(bytes, "model-1", SHAPE, new PagePool(1000)))
+                .isInstanceOf(CacheBudgetException.class);
+    }
+
+    @Test
+    void truncatedFilesAreRefused() throws IOException {
+        byte[] bytes = saved("kivi(residual=32)", 70);
+        PagePool pool = Steps.pool();
+        for (int length = 0; length < bytes.length; length += length < 200 ? 1 : 997) {
+            byte[] cut = Arrays.copyOf(bytes, length);
+            assertThatThrownBy(() -> load(cut, "model-1", SHAPE, pool))
+                    .as("%d bytes", length)
+                    .isInstanceOf(CacheFileException.class)
+                    .hasMessageContaining("ends too early");
+            assertThat(pool.usedBytes()).isZero();
+        }
+    }
+
+    @Test
+    void damagedFilesAreRefused() throws IOException {
+        byte[] bytes = saved("kivi(residual=32)", 70);
+        PagePool pool = Steps.pool();
+        Random random = new Random(5);
+        for (int at = 0; at < bytes.length; at += at < 250 ? 1 : 1 + random.nextInt(1500)) {
+            byte[] damaged = bytes.clone();
+            damaged[at] ^= (byte) (1 << random.nextInt(8));
+            assertThatThrownBy(() -> load(damaged, "model-1", SHAPE, pool))
+                    .as("byte %d", at)
+                    .isInstanceOf(CacheFileException.class);
+            assertThat(pool.usedBytes()).isZero();
+        }
+    }
+
+    @Test
+    void hostileLengthsWithRightChecksumsAllocateNothingOfTheirs() throws IOException {
+        byte[] bytes = saved("kivi(residual=32)", 70);
+        int headerEnd = headerEnd(bytes);
+        for (int length : new int[] {-1, 69, 1 << 20, Integer.MAX_VALUE}) {
+            byte[] hostile = bytes.clone();
+            ByteBuffer.wrap(hostile).putInt(headerEnd - 4, length);
+            CRC32C crc = new CRC32C();
+            crc.update(hostile, 0, headerEnd);
+            ByteBuffer.wrap(hostile).putLong(headerEnd, crc.getValue());
+            PagePool pool = new PagePool(10_000_000);
+            assertThatThrownBy(() -> load(hostile, "model-1", SHAPE, pool)).isInstanceOf(KvasirException.class);
+            assertThat(pool.usedBytes()).isZero();
+            assertThat(pool.reservedBytes()).isLessThan(bytes.length + 100_000L);
+        }
+    }
+
+    /** Where the header's checksum stands: after magic, version, two texts and six numbers. */
+    private static int headerEnd(byte[] bytes) {
+        ByteBuffer buffer = ByteBuffer.wrap(bytes);
+        int at = 12;
+        at += 4 + buffer.getInt(at);
+        at += 4 + buffer.getInt(at);
+        return at + 24;
+    }
+}

@@ -1,0 +1,101 @@
+package dev.kvasir.cache.kernel;
+
+import dev.kvasir.cache.kernel.PackedLayout.Axis;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.Random;
+
+/** Runs the vector kernels in a virtual machine of its own, compares them with the oracle and prints what came out. */
+public final class KernelProbe {
+    private KernelProbe() {}
+
+    public static void main(String[] args) {
+        System.out.println("lanes=" + Species.V + " hash=" + hash(args.length > 0));
+    }
+
+    /** A hash of every bit the vector kernels make of some made-up numbers; {@code few} leaves most code widths out. */
+    static int hash(boolean few) {
+        Random random = new Random(17);
+        int hash = 1;
+        for (Axis axis : Axis.values()) {
+            for (int bits : few ? new int[] {2, 8} : new int[] {1, 2, 3, 4, 5, 6, 8}) {
+                hash = 31 * hash + packed(new PackedLayout(64, 96, bits, 32, axis, Quantizer.MIN_MAX), random);
+            }
+            hash = 31 * hash + packed(new PackedLayout(64, 96, 8, 32, axis, Quantizer.Q8_0), random);
+            hash = 31 * hash + packed(new PackedLayout(64, 96, 4, 32, axis, Quantizer.Q4_0), random);
+            hash = 31 * hash + packed(new PackedLayout(64, 96, 5, 32, axis, Quantizer.Q5_0), random);
+        }
+        return 31 * hash + dense(random);
+    }
+
+    private static int packed(PackedLayout layout, Random random) {
+        Kernels scalar = new ScalarKernels();
+        Kernels vector = new VectorKernels();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment page = arena.allocate(layout.bytes(), 64);
+            MemorySegment other = arena.allocate(layout.bytes(), 64);
+            float[] in = floats(64 * 96, random);
+            scalar.pack(layout, page, 0, 64, 0, 96, in, 0, 64);
+            vector.pack(layout, other, 0, 64, 0, 96, in, 0, 64);
+            check(page.mismatch(other) == -1, layout + " packs other bits");
+            float[] x = floats(96, random);
+            float[] work = new float[Kernels.workSize(layout)];
+            float[] expected = new float[64];
+            float[] found = new float[64];
+            scalar.accumulate(layout, page, 0, 64, 0, 96, x, 0, expected, 0, work);
+            vector.accumulate(layout, page, 0, 64, 0, 96, x, 0, found, 0, work);
+            close(expected, found, 1e-3f, layout.toString());
+            float[] dense = new float[64 * 96];
+            float[] wanted = new float[64 * 96];
+            scalar.unpack(layout, page, 0, 64, 0, 96, wanted, 0, 64, work);
+            vector.unpack(layout, page, 0, 64, 0, 96, dense, 0, 64, work);
+            close(wanted, dense, 1e-5f, layout.toString());
+            return 31 * Arrays.hashCode(found) + Arrays.hashCode(dense);
+        }
+    }
+
+    private static int dense(Random random) {
+        Kernels scalar = new ScalarKernels();
+        Kernels vector = new VectorKernels();
+        float[] x = floats(5 * 80, random);
+        float[] matrix = floats(80 * 90, random);
+        float[] expected = new float[5 * 90];
+        float[] found = new float[5 * 90];
+        scalar.sums(x, 0, 80, 5, matrix, 0, 90, 80, 90, expected, 0, 90);
+        vector.sums(x, 0, 80, 5, matrix, 0, 90, 80, 90, found, 0, 90);
+        close(expected, found, 1e-4f, "sums");
+        int hash = Arrays.hashCode(found);
+        scalar.dots(x, 0, 80, 5, matrix, 0, 80, expected, 0, 90);
+        vector.dots(x, 0, 80, 5, matrix, 0, 80, found, 0, 90);
+        close(expected, found, 1e-4f, "dots");
+        hash = 31 * hash + Arrays.hashCode(found);
+        float[] weights = found.clone();
+        float sum = vector.expSum(weights, 0, 77, vector.max(weights, 0, 77));
+        float dot = vector.dot(x, 0, matrix, 0, 77);
+        check(Math.abs(dot - scalar.dot(x, 0, matrix, 0, 77)) < 1e-4, "dot");
+        return 31 * (31 * hash + Arrays.hashCode(weights)) + Float.hashCode(sum) + Float.hashCode(dot);
+    }
+
+    private static float[] floats(int count, Random random) {
+        float[] floats = new float[count];
+        for (int i = 0; i < count; i++) {
+            floats[i] = (float) random.nextGaussian();
+        }
+        return floats;
+    }
+
+    private static void close(float[] expected, float[] found, float tolerance, String what) {
+        for (int i = 0; i < expected.length; i++) {
+            check(
+                    Math.abs(expected[i] - found[i]) <= tolerance,
+                    what + " [" + i + "]: " + found[i] + ", " + expected[i]);
+        }
+    }
+
+    private static void check(boolean good, String problem) {
+        if (!good) {
+            throw new AssertionError(problem);
+        }
+    }
+}
