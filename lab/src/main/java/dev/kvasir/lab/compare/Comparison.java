@@ -22,8 +22,10 @@ import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 
 /**
@@ -110,13 +112,16 @@ public final class Comparison {
                 speed);
     }
 
-    /** Opens every cache once, so that one that cannot serve this model is known before the long work. */
+    /** Opens every cache once, each method and options only once, so that one that cannot serve this model is known before the long work. */
     private List<CacheSpec> usable(ComparisonOptions options, List<Skipped> skipped) {
         List<CacheSpec> caches = new ArrayList<>();
+        Set<CacheSpec> seen = new HashSet<>();
         for (CacheSpec spec : options.caches()) {
             try {
-                model.open(spec).close();
-                caches.add(spec);
+                if (seen.add(model.complete(spec))) {
+                    model.open(spec).close();
+                    caches.add(spec);
+                }
             } catch (KvasirException e) {
                 if (!options.skipUnfit() || spec.equals(options.reference())) {
                     throw e;

@@ -5,7 +5,7 @@ public enum Effort {
     /** A first look: one window, few documents. */
     QUICK(1024, 1, 8, 512, 3, 32),
     /** The default: a small model takes a few minutes on two cores. */
-    STANDARD(2048, 2, 16, 1024, 5, 64),
+    STANDARD(2048, 2, 12, 1024, 3, 64),
     /** For figures to be quoted. */
     THOROUGH(2048, 8, 100, 2048, 9, 128);
 

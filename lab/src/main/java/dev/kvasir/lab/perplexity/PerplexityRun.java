@@ -76,7 +76,7 @@ public final class PerplexityRun {
         Sequence exact = opened(reference, open);
         List<Sequence> sequences = new ArrayList<>();
         for (CacheSpec spec : caches) {
-            sequences.add(spec.equals(reference) ? exact : opened(spec, open));
+            sequences.add(model.complete(spec).equals(model.complete(reference)) ? exact : opened(spec, open));
         }
         if (options.prefill() > 0) {
             model.feedAll(open, tokens, start, options.prefill());

@@ -47,6 +47,11 @@ public final class EngineModel implements StepModel {
     }
 
     @Override
+    public CacheSpec complete(CacheSpec spec) {
+        return Caches.complete(spec);
+    }
+
+    @Override
     public Sequence open(CacheSpec spec) {
         return new EngineSequence(spec, Caches.create(spec, shape, pool, workers));
     }

@@ -19,6 +19,15 @@ public interface StepModel {
     Sequence open(CacheSpec spec);
 
     /**
+     * The same cache with every option in its canonical form, so that two ways to write one cache are equal.
+     *
+     * @throws dev.kvasir.KvasirException if there is no such cache
+     */
+    default CacheSpec complete(CacheSpec spec) {
+        return spec;
+    }
+
+    /**
      * Feeds the same tokens, as one step, to several empty sequences. A model may share the work; every sequence then
      * stands as if it had been fed alone.
      */
