@@ -15,7 +15,7 @@ import java.util.Optional;
 /** A tokenizer and a recipe small enough for a test. */
 public final class TestTexts {
     /** Ids of {@link #tokenizer}. */
-    public static final int VOCABULARY = 640;
+    public static final int VOCABULARY = 1024;
 
     private TestTexts() {}
 
