@@ -1,5 +1,6 @@
 package dev.kvasir.train.data;
 
+import dev.kvasir.InvalidInputException;
 import dev.kvasir.lab.task.Sample;
 import dev.kvasir.lab.task.Span;
 import dev.kvasir.lab.task.Split;
@@ -7,6 +8,7 @@ import dev.kvasir.lab.task.Task;
 import dev.kvasir.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
@@ -78,10 +80,26 @@ public final class TaskSource implements RowSource {
                 budget = (int) (SHORTEST * Math.exp(random.nextDouble() * Math.log((double) room / SHORTEST)));
             }
             long number = index * DOCUMENTS_PER_ROW + document;
-            Task asked = split == Split.TRAIN ? training.of(number, budget) : task;
-            add(row, asked.sample(split, number, budget, this::count));
+            Optional<Sample> sample = sample(split, number, budget).or(() -> sample(split, number, room));
+            if (sample.isEmpty()) {
+                break;
+            }
+            add(row, sample.get());
+        }
+        if (row.size() == 0) {
+            throw new InvalidInputException("rows of " + length + " tokens are too short for task " + name);
         }
         return row.build(endOfText);
+    }
+
+    /** A document of at most {@code tokens} tokens; empty if the task has none so short. */
+    private Optional<Sample> sample(Split split, long number, int tokens) {
+        Task asked = split == Split.TRAIN ? training.of(number, tokens) : task;
+        try {
+            return Optional.of(asked.sample(split, number, tokens, this::count));
+        } catch (InvalidInputException tooShort) {
+            return Optional.empty();
+        }
     }
 
     private int count(String text) {
