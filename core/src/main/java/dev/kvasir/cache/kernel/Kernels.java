@@ -17,10 +17,10 @@ public interface Kernels {
         return "scalar".equals(System.getProperty("kvasir.kernels")) ? new ScalarKernels() : new VectorKernels();
     }
 
-    /** Numbers that {@link #accumulate} and {@link #unpack} need for themselves. */
+    /** Numbers that {@link #accumulate}, {@link #unpack} and {@link #pack} need for themselves. */
     static int workSize(PackedLayout layout) {
-        // Weights or scales and zeros, sums of lanes, and tables of 16 for every four bits of a plane of 4 or fewer.
-        return 2 * layout.depth() + layout.lanes() + 16 * layout.depth();
+        // Scales and zeros of a group either way, and tables of 16 for every four bits of a plane of 4 or fewer.
+        return 3 * (layout.depth() + layout.lanes()) + 16 * layout.depth();
     }
 
     /** The inner product of {@code count} numbers. */
@@ -110,7 +110,8 @@ public interface Kernels {
             int depthTo,
             float[] in,
             int inOffset,
-            int inStride);
+            int inStride,
+            float[] work);
 
     /** The largest of {@code count} numbers; negative infinity if none. */
     float max(float[] x, int offset, int count);

@@ -143,7 +143,8 @@ public final class ScalarKernels implements Kernels {
             int depthTo,
             float[] in,
             int inOffset,
-            int inStride) {
+            int inStride,
+            float[] work) {
         int group = layout.group();
         if (layout.axis() == Axis.PER_DEPTH) {
             for (int j = depthFrom; j < depthTo; j++) {

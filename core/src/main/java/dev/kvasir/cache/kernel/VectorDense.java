@@ -10,15 +10,23 @@ final class VectorDense {
     private VectorDense() {}
 
     static float dot(float[] x, int xOffset, float[] y, int yOffset, int count) {
-        FloatVector sums = FloatVector.zero(F);
-        FloatVector sums2 = FloatVector.zero(F);
+        FloatVector a = FloatVector.zero(F);
+        FloatVector b = FloatVector.zero(F);
+        FloatVector c = FloatVector.zero(F);
+        FloatVector d = FloatVector.zero(F);
         int i = 0;
-        for (; i <= count - 2 * V; i += 2 * V) {
-            sums = FloatVector.fromArray(F, x, xOffset + i).fma(FloatVector.fromArray(F, y, yOffset + i), sums);
-            sums2 = FloatVector.fromArray(F, x, xOffset + i + V)
-                    .fma(FloatVector.fromArray(F, y, yOffset + i + V), sums2);
+        for (; i <= count - 4 * V; i += 4 * V) {
+            int xi = xOffset + i;
+            int yi = yOffset + i;
+            a = FloatVector.fromArray(F, x, xi).fma(FloatVector.fromArray(F, y, yi), a);
+            b = FloatVector.fromArray(F, x, xi + V).fma(FloatVector.fromArray(F, y, yi + V), b);
+            c = FloatVector.fromArray(F, x, xi + 2 * V).fma(FloatVector.fromArray(F, y, yi + 2 * V), c);
+            d = FloatVector.fromArray(F, x, xi + 3 * V).fma(FloatVector.fromArray(F, y, yi + 3 * V), d);
         }
-        float sum = Species.sum(sums.add(sums2));
+        for (; i <= count - V; i += V) {
+            a = FloatVector.fromArray(F, x, xOffset + i).fma(FloatVector.fromArray(F, y, yOffset + i), a);
+        }
+        float sum = Species.sum(a.add(b).add(c.add(d)));
         for (; i < count; i++) {
             sum = Math.fma(x[xOffset + i], y[yOffset + i], sum);
         }

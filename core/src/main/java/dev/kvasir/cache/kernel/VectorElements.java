@@ -35,27 +35,11 @@ final class VectorElements {
         }
     }
 
+    /** The plain loop: the JIT turns it into the processor's own conversion. */
     static void decodeF16(MemorySegment page, long byteOffset, int count, float[] out, int outOffset) {
-        int i = 0;
-        for (; i <= count - V; i += V) {
-            f16(page, byteOffset + 2L * i).intoArray(out, outOffset + i);
-        }
-        for (; i < count; i++) {
+        for (int i = 0; i < count; i++) {
             out[outOffset + i] = Float.float16ToFloat(page.get(SHORT, byteOffset + 2L * i));
         }
-    }
-
-    /**
-     * A vector of finite F16 numbers: exponent and mantissa moved to where F32 has them, then the exponent's bias corrected
-     * by a multiplication, which is exact for subnormals too.
-     */
-    static FloatVector f16(MemorySegment page, long byteOffset) {
-        IntVector bits = shorts(page, byteOffset);
-        FloatVector magnitude = bits.and(0x7fff)
-                .lanewise(VectorOperators.LSHL, 13)
-                .reinterpretAsFloats()
-                .mul(0x1p112f);
-        return magnitude.reinterpretAsInts().or(bits.and(0x8000_0000)).reinterpretAsFloats();
     }
 
     /** A vector of shorts, sign-extended. */

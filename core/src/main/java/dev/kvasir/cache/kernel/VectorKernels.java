@@ -6,7 +6,13 @@ import java.lang.foreign.MemorySegment;
  * The kernels on the Vector API, for any species of 4 to 16 float lanes.
  *
  * <p>The loops live beside this class by what they serve: {@link VectorDense}, {@link VectorElements}, {@link
- * VectorRead} (packed codes), {@link VectorPack} (making them) and {@link VectorSoftmax}.
+ * VectorRead} and {@link VectorUnpack} (packed codes), {@link VectorPack} (making them) and {@link VectorSoftmax}.
+ *
+ * <p>A rule for who changes them: once a compilation unit holds some seventy vector operations the JIT stops inlining them
+ * (NodeCountInliningCutoff), and each one left out makes an object and costs ten times its time. What a unit holds depends on
+ * what else is hot in the process. So a method with a vector loop is either small (ten operations) or longer than the 325
+ * bytes of bytecode up to which the JIT inlines it into its caller, and has at most sixty of them; no vector is passed to a
+ * method that may stay a call.
  */
 public final class VectorKernels implements Kernels {
     @Override
@@ -153,8 +159,9 @@ public final class VectorKernels implements Kernels {
             int depthTo,
             float[] in,
             int inOffset,
-            int inStride) {
-        VectorPack.pack(layout, page, laneFrom, laneTo, depthFrom, depthTo, in, inOffset, inStride);
+            int inStride,
+            float[] work) {
+        VectorPack.pack(layout, page, laneFrom, laneTo, depthFrom, depthTo, in, inOffset, inStride, work);
     }
 
     @Override

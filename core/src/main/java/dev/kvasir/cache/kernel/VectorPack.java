@@ -8,6 +8,7 @@ import static dev.kvasir.cache.kernel.Species.V;
 import dev.kvasir.cache.kernel.PackedLayout.Axis;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -16,6 +17,8 @@ import jdk.incubator.vector.VectorOperators;
 final class VectorPack {
     /** Adding 1.5 * 2^23 rounds a small float half to even. */
     private static final float ROUNDER = 12582912f;
+
+    private static final float BELOW_HALF = 0.49999997f;
 
     private VectorPack() {}
 
@@ -28,12 +31,16 @@ final class VectorPack {
             int depthTo,
             float[] in,
             int inOffset,
-            int inStride) {
+            int inStride,
+            float[] work) {
         if (layout.axis() == Axis.PER_DEPTH) {
             for (int j = depthFrom; j < depthTo; j++) {
-                for (int lane = laneFrom; lane < laneTo; lane += layout.group()) {
-                    packLanes(layout, page, j, lane, in, inOffset + (j - depthFrom) * inStride + lane - laneFrom);
+                int row = inOffset + (j - depthFrom) * inStride;
+                int lanes = laneTo - laneFrom;
+                for (int lane = 0; lane < lanes; lane += layout.group()) {
+                    measure(layout, page, j, laneFrom + lane, in, row + lane, work, lane, lanes + lane);
                 }
+                encode(layout, page, j, laneFrom, lanes, in, row, work);
             }
             return;
         }
@@ -41,11 +48,10 @@ final class VectorPack {
             int row = inOffset + (j - depthFrom) * inStride - laneFrom;
             int lane = laneFrom;
             while (lane < laneTo) {
-                if (lane % PackedLayout.UNIT == 0 && lane + PackedLayout.UNIT <= laneTo) {
-                    for (int i = 0; i < PackedLayout.UNIT; i += V) {
-                        packDepths(layout, page, j, lane + i, in, row + lane + i, inStride);
-                    }
-                    lane += PackedLayout.UNIT;
+                int units = lane % PackedLayout.UNIT == 0 ? (laneTo - lane) / PackedLayout.UNIT : 0;
+                if (units > 0) {
+                    packDepths(layout, page, j, lane, units * PackedLayout.UNIT, in, row + lane, inStride, work);
+                    lane += units * PackedLayout.UNIT;
                 } else {
                     ScalarKernels.packGroup(layout, page, j, lane, in, row + lane, inStride);
                     lane++;
@@ -54,36 +60,30 @@ final class VectorPack {
         }
     }
 
-    /** A group along the lanes, at one depth. */
-    private static void packLanes(PackedLayout layout, MemorySegment page, int depth, int lane, float[] in, int first) {
+    /** Makes the scale and zero of a group along the lanes, at one depth, and spreads them over the group's lanes of {@code work}. */
+    private static void measure(
+            PackedLayout layout,
+            MemorySegment page,
+            int depth,
+            int lane,
+            float[] in,
+            int first,
+            float[] work,
+            int scales,
+            int zeros) {
         int group = layout.group();
         Quantizer quantizer = layout.quantizer();
-        FloatVector minima = FloatVector.fromArray(F, in, first);
-        FloatVector maxima = minima;
-        for (int i = V; i < group; i += V) {
-            FloatVector values = FloatVector.fromArray(F, in, first + i);
-            minima = minima.min(values);
-            maxima = maxima.max(values);
-        }
-        float min = minima.reduceLanes(VectorOperators.MIN);
-        float max = maxima.reduceLanes(VectorOperators.MAX);
+        float min = VectorSoftmax.min(in, first, group);
+        float max = VectorSoftmax.max(in, first, group);
         float extreme = quantizer.hasZero() ? 0 : extreme(in, first, group, min, max);
         float scale = quantizer.scale(min, max, extreme, layout.bits());
-        long parameter = depth * 2L;
-        page.set(SHORT, layout.scaleOffset(lane / group) + parameter, Element.f16(scale));
-        float zero = 0;
+        page.set(SHORT, layout.scaleOffset(lane / group) + depth * 2L, Element.f16(scale));
         if (quantizer.hasZero()) {
-            page.set(SHORT, layout.zeroOffset(lane / group) + parameter, Element.f16(min));
-            scale = Element.F16.round(scale);
-            zero = Element.F16.round(min);
+            page.set(SHORT, layout.zeroOffset(lane / group) + depth * 2L, Element.f16(min));
+            Arrays.fill(work, scales, scales + group, Element.F16.round(scale));
+            Arrays.fill(work, zeros, zeros + group, Element.F16.round(min));
         } else {
-            scale = scale == 0 ? 0 : 1 / scale;
-        }
-        FloatVector scales = FloatVector.broadcast(F, scale);
-        FloatVector zeros = FloatVector.broadcast(F, zero);
-        for (int i = 0; i < group; i += V) {
-            IntVector codes = codes(quantizer, layout.bits(), FloatVector.fromArray(F, in, first + i), scales, zeros);
-            put(layout, page, depth, lane + i, codes);
+            Arrays.fill(work, scales, scales + group, scale == 0 ? 0 : 1 / scale);
         }
     }
 
@@ -100,94 +100,115 @@ final class VectorPack {
         return max;
     }
 
-    /** A vector of groups along the depth. */
+    /** A run of {@code lanes} groups along the depth, side by side. */
     private static void packDepths(
-            PackedLayout layout, MemorySegment page, int depth, int lane, float[] in, int first, int stride) {
-        int group = layout.group();
-        Quantizer quantizer = layout.quantizer();
-        FloatVector min = FloatVector.fromArray(F, in, first);
-        FloatVector max = min;
-        FloatVector extreme = min;
-        for (int i = 1; i < group; i++) {
-            FloatVector values = FloatVector.fromArray(F, in, first + i * stride);
-            min = min.min(values);
-            max = max.max(values);
-            extreme = extreme.blend(values, values.abs().compare(VectorOperators.GT, extreme.abs()));
+            PackedLayout layout,
+            MemorySegment page,
+            int depth,
+            int lane,
+            int lanes,
+            float[] in,
+            int first,
+            int stride,
+            float[] work) {
+        int max = lanes;
+        int extreme = 2 * lanes;
+        for (int i = 0; i < lanes; i++) {
+            work[i] = in[first + i];
+            work[max + i] = in[first + i];
+            work[extreme + i] = in[first + i];
         }
-        FloatVector scale = switch (quantizer) {
-            case MIN_MAX -> max.sub(min).div((1 << layout.bits()) - 1);
-            case Q8_0 -> extreme.abs().div(127f);
-            case Q4_0 -> extreme.div(-8f);
-            case Q5_0 -> extreme.div(-16f);
-        };
-        long parameter = lane * 2L;
-        long scales = layout.scaleOffset(depth / group) + parameter;
-        intoF16(scale, page, scales);
-        FloatVector zero = FloatVector.zero(F);
-        if (quantizer.hasZero()) {
-            long zeros = layout.zeroOffset(depth / group) + parameter;
-            intoF16(min, page, zeros);
-            scale = VectorElements.f16(page, scales);
-            zero = VectorElements.f16(page, zeros);
-        } else {
-            var empty = scale.compare(VectorOperators.EQ, 0f);
-            scale = FloatVector.broadcast(F, 1f).div(scale).blend(0f, empty);
-        }
-        for (int i = 0; i < group; i++) {
-            FloatVector values = FloatVector.fromArray(F, in, first + i * stride);
-            put(layout, page, depth + i, lane, codes(quantizer, layout.bits(), values, scale, zero));
-        }
-    }
-
-    private static void intoF16(FloatVector values, MemorySegment page, long offset) {
-        for (int i = 0; i < V; i++) {
-            page.set(SHORT, offset + 2L * i, Element.f16(values.lane(i)));
-        }
-    }
-
-    /** As {@link Quantizer#code}, lane by lane. */
-    private static IntVector codes(Quantizer quantizer, int bits, FloatVector x, FloatVector scale, FloatVector zero) {
-        return switch (quantizer) {
-            case MIN_MAX -> {
-                var flat = scale.compare(VectorOperators.EQ, 0f);
-                FloatVector code = x.sub(zero).div(scale).blend(0f, flat);
-                code = code.max(0f).min((1 << bits) - 1).add(ROUNDER);
-                yield code.reinterpretAsInts().and(255);
+        for (int row = 1; row < layout.group(); row++) {
+            for (int i = 0; i < lanes; i++) {
+                float value = in[first + row * stride + i];
+                work[i] = Math.min(work[i], value);
+                work[max + i] = Math.max(work[max + i], value);
             }
-            case Q8_0 -> roundHalfAway(x.mul(scale)).max(-128).min(127).add(128);
-            case Q4_0 -> truncate(x.mul(scale).add(8.5f)).max(0).min(15);
-            case Q5_0 -> truncate(x.mul(scale).add(16.5f)).max(0).min(31);
-        };
+        }
+        Quantizer quantizer = layout.quantizer();
+        if (!quantizer.hasZero()) {
+            for (int row = 1; row < layout.group(); row++) {
+                for (int i = 0; i < lanes; i++) {
+                    float value = in[first + row * stride + i];
+                    work[extreme + i] = Math.abs(value) > Math.abs(work[extreme + i]) ? value : work[extreme + i];
+                }
+            }
+        }
+        long scales = layout.scaleOffset(depth / layout.group()) + lane * 2L;
+        for (int i = 0; i < lanes; i++) {
+            float scale = quantizer.scale(work[i], work[max + i], work[extreme + i], layout.bits());
+            page.set(SHORT, scales + 2L * i, Element.f16(scale));
+            if (quantizer.hasZero()) {
+                page.set(SHORT, layout.zeroOffset(depth / layout.group()) + lane * 2L + 2L * i, Element.f16(work[i]));
+                work[max + i] = Element.F16.round(work[i]);
+                work[i] = Element.F16.round(scale);
+            } else {
+                work[i] = scale == 0 ? 0 : 1 / scale;
+            }
+        }
+        for (int row = 0; row < layout.group(); row++) {
+            encode(layout, page, depth + row, lane, lanes, in, first + row * stride, work);
+        }
     }
 
-    private static IntVector roundHalfAway(FloatVector x) {
-        IntVector whole = truncate(x);
-        FloatVector rest = x.sub((FloatVector) whole.convert(VectorOperators.I2F, 0));
-        IntVector up = whole.add(1);
-        IntVector down = whole.sub(1);
-        return whole.blend(up, rest.compare(VectorOperators.GE, 0.5f).cast(I))
-                .blend(down, rest.compare(VectorOperators.LE, -0.5f).cast(I));
-    }
-
-    private static IntVector truncate(FloatVector x) {
-        return (IntVector) x.convert(VectorOperators.F2I, 0);
-    }
-
-    /** Replaces the codes of one vector of lanes at one depth. */
-    private static void put(PackedLayout layout, MemorySegment page, int depth, int lane, IntVector codes) {
-        for (int plane = 0; plane < layout.planes(); plane++) {
-            int width = layout.planeBits(plane);
-            int mask = (1 << width) - 1;
-            int perWord = 32 / width;
-            int shift = depth % perWord * width;
-            long offset =
-                    layout.wordOffset(plane, lane / PackedLayout.UNIT, depth / perWord) + lane % PackedLayout.UNIT * 4L;
-            IntVector field = codes.lanewise(VectorOperators.LSHR, layout.planeShift(plane))
-                    .and(mask);
-            IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN)
-                    .and(~(mask << shift))
-                    .or(field.lanewise(VectorOperators.LSHL, shift))
-                    .intoMemorySegment(page, offset, ByteOrder.LITTLE_ENDIAN);
+    /**
+     * Replaces the codes of one depth of a run of lanes, whose scales (for block types their inverses) and zeros are in
+     * {@code work}; as {@link Quantizer#code}, lane by lane.
+     *
+     * <p>Block types truncate x / scale plus a half. Where ggml rounds ties away from zero (q8_0) the half is the float below
+     * it, so that the number below a half does not become 1.
+     */
+    private static void encode(
+            PackedLayout layout,
+            MemorySegment page,
+            int depth,
+            int lane,
+            int lanes,
+            float[] in,
+            int row,
+            float[] work) {
+        Quantizer quantizer = layout.quantizer();
+        int most = (1 << layout.bits()) - 1;
+        for (int i = 0; i < lanes; i += V) {
+            FloatVector values = FloatVector.fromArray(F, in, row + i);
+            FloatVector scale = FloatVector.fromArray(F, work, i);
+            IntVector codes;
+            if (quantizer.hasZero()) {
+                codes = values.sub(FloatVector.fromArray(F, work, lanes + i))
+                        .div(scale)
+                        .blend(0f, scale.compare(VectorOperators.EQ, 0f))
+                        .max(0f)
+                        .min(most)
+                        .add(ROUNDER)
+                        .reinterpretAsInts()
+                        .and(255);
+            } else {
+                FloatVector scaled = values.mul(scale);
+                boolean tiesAway = quantizer == Quantizer.Q8_0;
+                FloatVector half = FloatVector.broadcast(F, tiesAway ? BELOW_HALF : quantizer.offset() + 0.5f);
+                if (tiesAway) {
+                    half = half.blend(-BELOW_HALF, scaled.compare(VectorOperators.LT, 0f));
+                }
+                codes = ((IntVector) scaled.add(half).convert(VectorOperators.F2I, 0))
+                        .add(tiesAway ? quantizer.offset() : 0)
+                        .max(0)
+                        .min(most);
+            }
+            for (int plane = 0; plane < layout.planes(); plane++) {
+                int width = layout.planeBits(plane);
+                int mask = (1 << width) - 1;
+                int perWord = 32 / width;
+                int shift = depth % perWord * width;
+                long offset = layout.wordOffset(plane, (lane + i) / PackedLayout.UNIT, depth / perWord)
+                        + (lane + i) % PackedLayout.UNIT * 4L;
+                IntVector field = codes.lanewise(VectorOperators.LSHR, layout.planeShift(plane))
+                        .and(mask)
+                        .lanewise(VectorOperators.LSHL, shift);
+                IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN)
+                        .and(~(mask << shift))
+                        .or(field)
+                        .intoMemorySegment(page, offset, ByteOrder.LITTLE_ENDIAN);
+            }
         }
     }
 }

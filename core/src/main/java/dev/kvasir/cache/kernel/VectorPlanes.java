@@ -17,9 +17,7 @@ import jdk.incubator.vector.VectorOperators;
  * codes or one 4-bit code, look up the sum of their weighted codes at once, which saves the mask, the conversion and the
  * multiplication of each. Wider codes and shorter vectors shift, mask, convert and multiply.
  *
- * <p>The JIT gives up on inlining vector operations once a compilation unit has some seventy of them, and every one not
- * inlined costs an object. So each loop here is a method of its own; {@link #lookUp} is moreover longer than what the JIT
- * inlines into a caller (325 bytes of bytecode).
+ * <p>Both methods that loop are long on purpose: see {@link VectorKernels}.
  */
 final class VectorPlanes {
     private static final boolean TABLES = V == 16;
@@ -68,46 +66,58 @@ final class VectorPlanes {
             float constant) {
         int unit = 0;
         if (TABLES && width <= 4) {
-            fillTables(width, weights, words * 8, tableOffset);
+            // A table for every four bits of a word, 16 numbers each.
+            int fields = words * 8;
+            switch (width) {
+                case 1 -> {
+                    for (int i = 0; i < fields; i++) {
+                        FloatVector table = BIT0.mul(weights[4 * i]);
+                        table = BIT1.fma(FloatVector.broadcast(F, weights[4 * i + 1]), table);
+                        table = BIT2.fma(FloatVector.broadcast(F, weights[4 * i + 2]), table);
+                        table = BIT3.fma(FloatVector.broadcast(F, weights[4 * i + 3]), table);
+                        table.intoArray(weights, tableOffset + 16 * i);
+                    }
+                }
+                case 2 -> {
+                    for (int i = 0; i < fields; i++) {
+                        FloatVector table = PAIR0.mul(weights[2 * i]);
+                        table = PAIR1.fma(FloatVector.broadcast(F, weights[2 * i + 1]), table);
+                        table.intoArray(weights, tableOffset + 16 * i);
+                    }
+                }
+                default -> {
+                    for (int i = 0; i < fields; i++) {
+                        LANE.mul(weights[i]).intoArray(weights, tableOffset + 16 * i);
+                    }
+                }
+            }
             for (; unit + 2 <= units; unit += 2) {
                 long first = offset + unit * unitStride;
                 int o = outOffset + unit * PackedLayout.UNIT;
                 lookUp(page, first, first + unitStride, words, weights, tableOffset, out, o, constant);
             }
         }
-        for (; unit < units; unit++) {
-            int o = outOffset + unit * PackedLayout.UNIT;
-            for (int lane = 0; lane < PackedLayout.UNIT; lane += V) {
-                long first = offset + unit * unitStride + lane * 4L;
-                convert(width, page, first, words, weights, out, o + lane, constant);
-            }
-        }
-    }
-
-    /** The tables of the four-bit fields of a run of words, 16 numbers each. */
-    private static void fillTables(int width, float[] weights, int count, int tableOffset) {
-        switch (width) {
-            case 1 -> {
-                for (int i = 0; i < count; i++) {
-                    FloatVector table = BIT0.mul(weights[4 * i]);
-                    table = BIT1.fma(FloatVector.broadcast(F, weights[4 * i + 1]), table);
-                    table = BIT2.fma(FloatVector.broadcast(F, weights[4 * i + 2]), table);
-                    table = BIT3.fma(FloatVector.broadcast(F, weights[4 * i + 3]), table);
-                    table.intoArray(weights, tableOffset + 16 * i);
+        // One vector of lanes at a time. The shift is by a vector: a count that is no constant costs another
+        // instruction.
+        int perWord = 32 / width;
+        IntVector mask = IntVector.broadcast(I, (1 << width) - 1);
+        IntVector shift = IntVector.broadcast(I, width);
+        for (int lane = unit * PackedLayout.UNIT; lane < units * PackedLayout.UNIT; lane += V) {
+            long at = offset + lane / PackedLayout.UNIT * unitStride + lane % PackedLayout.UNIT * 4L;
+            FloatVector a = FloatVector.fromArray(F, out, outOffset + lane).add(constant);
+            FloatVector b = FloatVector.zero(F);
+            for (int j = 0; j < words * perWord; j += perWord, at += UNIT_BYTES) {
+                IntVector codes = IntVector.fromMemorySegment(I, page, at, ByteOrder.LITTLE_ENDIAN);
+                for (int i = j; i < j + perWord; i += 2) {
+                    a = ((FloatVector) codes.and(mask).convert(VectorOperators.I2F, 0))
+                            .fma(FloatVector.broadcast(F, weights[i]), a);
+                    codes = codes.lanewise(VectorOperators.LSHR, shift);
+                    b = ((FloatVector) codes.and(mask).convert(VectorOperators.I2F, 0))
+                            .fma(FloatVector.broadcast(F, weights[i + 1]), b);
+                    codes = codes.lanewise(VectorOperators.LSHR, shift);
                 }
             }
-            case 2 -> {
-                for (int i = 0; i < count; i++) {
-                    FloatVector table = PAIR0.mul(weights[2 * i]);
-                    table = PAIR1.fma(FloatVector.broadcast(F, weights[2 * i + 1]), table);
-                    table.intoArray(weights, tableOffset + 16 * i);
-                }
-            }
-            default -> {
-                for (int i = 0; i < count; i++) {
-                    LANE.mul(weights[i]).intoArray(weights, tableOffset + 16 * i);
-                }
-            }
+            a.add(b).intoArray(out, outOffset + lane);
         }
     }
 
@@ -155,35 +165,5 @@ final class VectorPlanes {
         }
         a0.add(b0).intoArray(out, o);
         a1.add(b1).intoArray(out, o + V);
-    }
-
-    /** One vector of lanes. The shift is by a vector: a count that is no constant would cost another instruction. */
-    private static void convert(
-            int width,
-            MemorySegment page,
-            long offset,
-            int words,
-            float[] weights,
-            float[] out,
-            int o,
-            float constant) {
-        int perWord = 32 / width;
-        IntVector mask = IntVector.broadcast(I, (1 << width) - 1);
-        IntVector shift = IntVector.broadcast(I, width);
-        FloatVector a = FloatVector.fromArray(F, out, o).add(constant);
-        FloatVector b = FloatVector.zero(F);
-        for (int k = 0; k < words; k++) {
-            IntVector codes =
-                    IntVector.fromMemorySegment(I, page, offset + (long) k * UNIT_BYTES, ByteOrder.LITTLE_ENDIAN);
-            for (int j = k * perWord; j < (k + 1) * perWord; j += 2) {
-                a = ((FloatVector) codes.and(mask).convert(VectorOperators.I2F, 0))
-                        .fma(FloatVector.broadcast(F, weights[j]), a);
-                codes = codes.lanewise(VectorOperators.LSHR, shift);
-                b = ((FloatVector) codes.and(mask).convert(VectorOperators.I2F, 0))
-                        .fma(FloatVector.broadcast(F, weights[j + 1]), b);
-                codes = codes.lanewise(VectorOperators.LSHR, shift);
-            }
-        }
-        a.add(b).intoArray(out, o);
     }
 }

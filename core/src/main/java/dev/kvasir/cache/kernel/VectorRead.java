@@ -1,10 +1,6 @@
 package dev.kvasir.cache.kernel;
 
-import static dev.kvasir.cache.kernel.Species.F;
-import static dev.kvasir.cache.kernel.Species.V;
-
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
 
 /**
  * The product of one row with packed codes, no element of which is ever dequantized.
@@ -35,10 +31,16 @@ final class VectorRead {
             int group = lane / layout.group();
             int groupEnd = Math.min(laneTo, (group + 1) * layout.group());
             long skipped = depthFrom * 2L;
-            float weights = weigh(page, layout.scaleOffset(group) + skipped, depth, x, xOffset, work);
-            float constant = layout.quantizer().hasZero()
-                    ? dotF16(page, layout.zeroOffset(group) + skipped, depth, x, xOffset)
-                    : -layout.quantizer().offset() * weights;
+            VectorElements.decodeF16(page, layout.scaleOffset(group) + skipped, depth, work, 0);
+            boolean hasZero = layout.quantizer().hasZero();
+            if (hasZero) {
+                VectorElements.decodeF16(page, layout.zeroOffset(group) + skipped, depth, work, depth);
+            }
+            float constant = VectorDense.dot(work, hasZero ? depth : 0, x, xOffset, depth);
+            constant *= hasZero ? 1 : -layout.quantizer().offset();
+            for (int i = 0; i < depth; i++) {
+                work[i] *= x[xOffset + i];
+            }
             int o = outOffset + lane - laneFrom;
             addPlanes(layout, page, lane, groupEnd, depthFrom, depth, work, out, o, constant);
             lane = groupEnd;
@@ -59,7 +61,7 @@ final class VectorRead {
             float[] work) {
         int lanes = laneTo - laneFrom;
         int group = layout.group();
-        int sums = layout.depth();
+        int sums = 2 * layout.depth();
         for (int depth = depthFrom; depth < depthTo; depth += group) {
             float total = 0;
             for (int i = 0; i < group; i++) {
@@ -73,16 +75,16 @@ final class VectorRead {
             boolean hasZero = layout.quantizer().hasZero();
             float constant = hasZero ? 0 : -layout.quantizer().offset() * total;
             addPlanes(layout, page, laneFrom, laneTo, depth, group, work, work, sums, constant);
-            long scales = layout.scaleOffset(depth / group) + laneFrom * 2L;
-            long zeros = hasZero ? layout.zeroOffset(depth / group) + laneFrom * 2L : 0;
-            for (int i = 0; i < lanes; i += V) {
-                FloatVector sum = FloatVector.fromArray(F, out, outOffset + i);
-                FloatVector scale = VectorElements.f16(page, scales + 2L * i);
-                sum = FloatVector.fromArray(F, work, sums + i).fma(scale, sum);
-                if (hasZero) {
-                    sum = VectorElements.f16(page, zeros + 2L * i).fma(FloatVector.broadcast(F, total), sum);
+            long skipped = laneFrom * 2L;
+            VectorElements.decodeF16(page, layout.scaleOffset(depth / group) + skipped, lanes, work, sums + lanes);
+            for (int i = 0; i < lanes; i++) {
+                out[outOffset + i] = Math.fma(work[sums + i], work[sums + lanes + i], out[outOffset + i]);
+            }
+            if (hasZero) {
+                VectorElements.decodeF16(page, layout.zeroOffset(depth / group) + skipped, lanes, work, sums);
+                for (int i = 0; i < lanes; i++) {
+                    out[outOffset + i] = Math.fma(work[sums + i], total, out[outOffset + i]);
                 }
-                sum.intoArray(out, outOffset + i);
             }
         }
     }
@@ -100,7 +102,7 @@ final class VectorRead {
             int outOffset,
             float constant) {
         int units = (laneTo - laneFrom) / PackedLayout.UNIT;
-        int tables = layout.depth() + layout.lanes();
+        int tables = 2 * (layout.depth() + layout.lanes());
         for (int plane = 0; plane < layout.planes(); plane++) {
             int width = layout.planeBits(plane);
             if (plane > 0) {
@@ -112,25 +114,5 @@ final class VectorRead {
             float first = plane == 0 ? constant : 0;
             VectorPlanes.add(width, page, offset, unitStride, units, words, weights, tables, out, outOffset, first);
         }
-    }
-
-    /** {@code work[i] = x[i] * f16[i]}; returns the sum. */
-    private static float weigh(MemorySegment page, long offset, int count, float[] x, int xOffset, float[] work) {
-        FloatVector sums = FloatVector.zero(F);
-        for (int i = 0; i < count; i += V) {
-            FloatVector weights =
-                    VectorElements.f16(page, offset + 2L * i).mul(FloatVector.fromArray(F, x, xOffset + i));
-            weights.intoArray(work, i);
-            sums = sums.add(weights);
-        }
-        return Species.sum(sums);
-    }
-
-    private static float dotF16(MemorySegment page, long offset, int count, float[] x, int xOffset) {
-        FloatVector sums = FloatVector.zero(F);
-        for (int i = 0; i < count; i += V) {
-            sums = VectorElements.f16(page, offset + 2L * i).fma(FloatVector.fromArray(F, x, xOffset + i), sums);
-        }
-        return Species.sum(sums);
     }
 }

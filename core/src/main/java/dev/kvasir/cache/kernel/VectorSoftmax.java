@@ -36,43 +36,56 @@ final class VectorSoftmax {
         return max;
     }
 
-    static float expSum(float[] x, int offset, int count, float max) {
+    static float min(float[] x, int offset, int count) {
         int bound = count - count % V;
-        FloatVector sums = FloatVector.zero(F);
-        for (int i = 0; i < bound; i += V) {
-            FloatVector weights = exp(FloatVector.fromArray(F, x, offset + i).sub(max));
-            weights.intoArray(x, offset + i);
-            sums = sums.add(weights);
+        float min = Float.POSITIVE_INFINITY;
+        if (bound > 0) {
+            FloatVector minima = FloatVector.fromArray(F, x, offset);
+            for (int i = V; i < bound; i += V) {
+                minima = minima.min(FloatVector.fromArray(F, x, offset + i));
+            }
+            min = minima.reduceLanes(VectorOperators.MIN);
         }
-        float sum = Species.sum(sums);
         for (int i = bound; i < count; i++) {
-            float weight = (float) Math.exp(x[offset + i] - max);
-            x[offset + i] = weight;
-            sum += weight;
+            min = Math.min(min, x[offset + i]);
         }
-        return sum;
+        return min;
     }
 
     /**
-     * exp(x) for x at most 0: x = n ln 2 + r with |r| at most ln 2 / 2, a polynomial for exp(r) (the minimax coefficients of
+     * exp(x - max): x - max = n ln 2 + r with |r| at most ln 2 / 2, a polynomial for exp(r) (the minimax coefficients of
      * Cephes expf), then n added to the exponent.
      */
-    static FloatVector exp(FloatVector x) {
-        FloatVector clamped = x.max(LOWEST);
-        FloatVector rounded = clamped.fma(FloatVector.broadcast(F, LOG2E), FloatVector.broadcast(F, ROUNDER));
-        FloatVector n = rounded.sub(ROUNDER);
-        FloatVector r = n.fma(FloatVector.broadcast(F, -LN2_HIGH), clamped);
-        r = n.fma(FloatVector.broadcast(F, -LN2_LOW), r);
-        FloatVector p = r.fma(FloatVector.broadcast(F, 1.9875691e-4f), FloatVector.broadcast(F, 1.3981999e-3f));
-        p = p.fma(r, FloatVector.broadcast(F, 8.333452e-3f));
-        p = p.fma(r, FloatVector.broadcast(F, 4.1665796e-2f));
-        p = p.fma(r, FloatVector.broadcast(F, 1.6666666e-1f));
-        p = p.fma(r, FloatVector.broadcast(F, 0.5f));
-        p = p.fma(r.mul(r), r).add(1f);
-        FloatVector result = p.reinterpretAsInts()
-                .add(rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
-                .reinterpretAsFloats();
-        return result.blend(0f, x.compare(VectorOperators.LT, LOWEST));
+    static float expSum(float[] x, int offset, int count, float max) {
+        int bound = count - count % V;
+        FloatVector sums = FloatVector.zero(F);
+        for (int i = offset; i < offset + bound; i += V) {
+            FloatVector shifted = FloatVector.fromArray(F, x, i).sub(max);
+            FloatVector clamped = shifted.max(LOWEST);
+            FloatVector rounded = clamped.fma(FloatVector.broadcast(F, LOG2E), FloatVector.broadcast(F, ROUNDER));
+            FloatVector n = rounded.sub(ROUNDER);
+            FloatVector r = n.fma(FloatVector.broadcast(F, -LN2_HIGH), clamped);
+            r = n.fma(FloatVector.broadcast(F, -LN2_LOW), r);
+            FloatVector p = r.fma(FloatVector.broadcast(F, 1.9875691e-4f), FloatVector.broadcast(F, 1.3981999e-3f));
+            p = p.fma(r, FloatVector.broadcast(F, 8.333452e-3f));
+            p = p.fma(r, FloatVector.broadcast(F, 4.1665796e-2f));
+            p = p.fma(r, FloatVector.broadcast(F, 1.6666666e-1f));
+            p = p.fma(r, FloatVector.broadcast(F, 0.5f));
+            p = p.fma(r.mul(r), r).add(1f);
+            FloatVector weights = p.reinterpretAsInts()
+                    .add(rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23))
+                    .reinterpretAsFloats()
+                    .blend(0f, shifted.compare(VectorOperators.LT, LOWEST));
+            weights.intoArray(x, i);
+            sums = sums.add(weights);
+        }
+        float sum = Species.sum(sums);
+        for (int i = offset + bound; i < offset + count; i++) {
+            float weight = (float) Math.exp(x[i] - max);
+            x[i] = weight;
+            sum += weight;
+        }
+        return sum;
     }
 
     static void scale(float[] x, int offset, int count, float factor) {

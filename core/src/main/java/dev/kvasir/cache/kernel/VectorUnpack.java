@@ -40,7 +40,7 @@ final class VectorUnpack {
         }
         for (int depth = depthFrom; depth < depthTo; depth += layout.group()) {
             int o = outOffset + (depth - depthFrom) * outStride;
-            groupOfDepths(layout, page, laneFrom, laneTo, depth, out, o, outStride);
+            groupOfDepths(layout, page, laneFrom, laneTo, depth, out, o, outStride, work);
         }
     }
 
@@ -122,36 +122,49 @@ final class VectorUnpack {
             int depth,
             float[] out,
             int outOffset,
-            int outStride) {
+            int outStride,
+            float[] work) {
         int group = depth / layout.group();
+        int lanes = laneTo - laneFrom;
+        VectorElements.decodeF16(page, layout.scaleOffset(group) + laneFrom * 2L, lanes, work, 0);
+        if (layout.quantizer().hasZero()) {
+            VectorElements.decodeF16(page, layout.zeroOffset(group) + laneFrom * 2L, lanes, work, lanes);
+        } else {
+            System.arraycopy(work, 0, work, lanes, lanes);
+            VectorSoftmax.scale(work, lanes, lanes, -layout.quantizer().offset());
+        }
         for (int plane = 0; plane < layout.planes(); plane++) {
-            for (int lane = laneFrom; lane < laneTo; lane += V) {
-                FloatVector scale = VectorElements.f16(page, layout.scaleOffset(group) + lane * 2L);
-                FloatVector zero = layout.quantizer().hasZero()
-                        ? VectorElements.f16(page, layout.zeroOffset(group) + lane * 2L)
-                        : scale.mul(-layout.quantizer().offset());
+            int width = layout.planeBits(plane);
+            if (plane > 0) {
+                VectorSoftmax.scale(work, 0, lanes, 1 << layout.planeShift(plane));
+            }
+            for (int i = 0; i < lanes; i += V) {
+                long offset = wordOffset(layout, plane, laneFrom + i, depth);
                 byLane(
-                        layout.planeBits(plane),
+                        width,
                         page,
-                        wordOffset(layout, plane, lane, depth),
+                        offset,
                         layout.group(),
-                        scale.mul(1 << layout.planeShift(plane)),
-                        zero,
+                        work,
+                        i,
+                        lanes + i,
                         plane == 0,
                         out,
-                        outOffset + lane - laneFrom,
+                        outOffset + i,
                         outStride);
             }
         }
     }
 
+    /** As {@link #byDepth}, with a scale for each lane. */
     private static void byLane(
             int width,
             MemorySegment page,
             long offset,
             int count,
-            FloatVector scale,
-            FloatVector zero,
+            float[] work,
+            int scales,
+            int zeros,
             boolean first,
             float[] out,
             int o,
@@ -159,6 +172,8 @@ final class VectorUnpack {
         int perWord = 32 / width;
         IntVector mask = IntVector.broadcast(I, (1 << width) - 1);
         IntVector shift = IntVector.broadcast(I, width);
+        FloatVector scale = FloatVector.fromArray(F, work, scales);
+        FloatVector zero = FloatVector.fromArray(F, work, zeros);
         int at = o;
         for (int j = 0; j < count; j += perWord, offset += UNIT_BYTES) {
             IntVector codes = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN);

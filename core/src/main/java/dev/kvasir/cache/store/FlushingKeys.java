@@ -101,7 +101,7 @@ public final class FlushingKeys implements KeyStore {
         for (int t = 0; t < residual; t += block) {
             Panels.transpose(rows, offset + t * stride, stride, block, headDim, tile, block);
             element.round(tile, 0, headDim * block);
-            packed.appendColumns(tile, 0, block, block);
+            packed.appendColumns(tile, 0, block, block, scratch);
         }
     }
 
@@ -112,7 +112,7 @@ public final class FlushingKeys implements KeyStore {
             for (int panel = 0; panel < block; panel += PANEL) {
                 window.panel(t + panel, tile, panel, block);
             }
-            packed.appendColumns(tile, 0, block, block);
+            packed.appendColumns(tile, 0, block, block, scratch);
         }
         window.clear();
     }

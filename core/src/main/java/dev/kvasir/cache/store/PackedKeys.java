@@ -91,24 +91,25 @@ public final class PackedKeys implements KeyStore {
             int from = offset + row * stride;
             int columns = block == 1 ? PANEL : block;
             if (block == 1 && (size % PANEL != 0 || count - row < PANEL)) {
-                appendColumns(rows, from, 1, 1);
+                appendColumns(rows, from, 1, 1, scratch);
                 row++;
             } else {
                 float[] tile = scratch.tile(layout.depth() * columns);
                 Panels.transpose(rows, from, stride, columns, layout.depth(), tile, columns);
-                appendColumns(tile, 0, columns, columns);
+                appendColumns(tile, 0, columns, columns, scratch);
                 row += columns;
             }
         }
     }
 
     /** Stores {@code count} tokens, a multiple of the block, given as {@code columns[channel][token]}. */
-    void appendColumns(float[] columns, int offset, int stride, int count) {
+    void appendColumns(float[] columns, int offset, int stride, int count, Scratch scratch) {
         if (count % block != 0) {
             throw new IllegalArgumentException(count + " tokens, block " + block);
         }
         int lane = size % layout.lanes();
-        kernels.pack(layout, page(size), lane, lane + count, 0, layout.depth(), columns, offset, stride);
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.pack(layout, page(size), lane, lane + count, 0, layout.depth(), columns, offset, stride, work);
         size += count;
     }
 

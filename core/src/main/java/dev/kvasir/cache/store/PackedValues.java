@@ -23,6 +23,9 @@ public final class PackedValues implements ValueStore {
 
     private static final int UNPACK_ROWS = 4;
 
+    /** Channels unpacked at a time: a page of them stays in the first-level cache. */
+    private static final int TILE_LANES = 32;
+
     private final Kernels kernels;
     private final PackedLayout layout;
     private final int block;
@@ -98,7 +101,8 @@ public final class PackedValues implements ValueStore {
             int depth = size % layout.depth();
             int run = Math.min(count - row, layout.depth() - depth);
             int from = offset + row * stride;
-            kernels.pack(layout, page(size), 0, layout.lanes(), depth, depth + run, rows, from, stride);
+            float[] work = scratch.work(Kernels.workSize(layout));
+            kernels.pack(layout, page(size), 0, layout.lanes(), depth, depth + run, rows, from, stride, work);
             size += run;
             row += run;
         }
@@ -174,17 +178,16 @@ public final class PackedValues implements ValueStore {
             Scratch scratch) {
         int lanes = layout.lanes();
         int whole = wholeDepth();
-        float[] tile = scratch.tile(whole * lanes);
+        int first = from / whole * whole;
+        int last = Math.ceilDiv(end, whole) * whole;
+        float[] tile = scratch.tile((last - first) * TILE_LANES);
         float[] work = scratch.work(Kernels.workSize(layout));
-        int depth = from;
-        while (depth < end) {
-            int first = depth / whole * whole;
-            int stop = Math.min(end, first + whole);
-            kernels.unpack(layout, page, 0, lanes, first, first + whole, tile, 0, lanes, work);
-            int w = weightOffset + depth - from;
-            int m = (depth - first) * lanes;
-            kernels.sums(weights, w, weightStride, rows, tile, m, lanes, stop - depth, lanes, out, outOffset, lanes);
-            depth = stop;
+        for (int lane = 0; lane < lanes; lane += TILE_LANES) {
+            int width = Math.min(TILE_LANES, lanes - lane);
+            kernels.unpack(layout, page, lane, lane + width, first, last, tile, 0, width, work);
+            int m = (from - first) * width;
+            int o = outOffset + lane;
+            kernels.sums(weights, weightOffset, weightStride, rows, tile, m, width, end - from, width, out, o, lanes);
         }
     }
 

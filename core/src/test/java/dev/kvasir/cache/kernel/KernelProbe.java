@@ -36,8 +36,8 @@ public final class KernelProbe {
             MemorySegment page = arena.allocate(layout.bytes(), 64);
             MemorySegment other = arena.allocate(layout.bytes(), 64);
             float[] in = floats(64 * 96, random);
-            scalar.pack(layout, page, 0, 64, 0, 96, in, 0, 64);
-            vector.pack(layout, other, 0, 64, 0, 96, in, 0, 64);
+            scalar.pack(layout, page, 0, 64, 0, 96, in, 0, 64, new float[Kernels.workSize(layout)]);
+            vector.pack(layout, other, 0, 64, 0, 96, in, 0, 64, new float[Kernels.workSize(layout)]);
             check(page.mismatch(other) == -1, layout + " packs other bits");
             float[] x = floats(96, random);
             float[] work = new float[Kernels.workSize(layout)];

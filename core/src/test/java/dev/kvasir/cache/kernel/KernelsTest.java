@@ -55,7 +55,17 @@ class KernelsTest {
             MemorySegment a = arena.allocate(layout.bytes(), 64);
             MemorySegment b = arena.allocate(layout.bytes(), 64);
             float[] in = matrix(layout);
-            scalar.pack(layout, a, 0, layout.lanes(), 0, layout.depth(), in, 0, layout.lanes());
+            scalar.pack(
+                    layout,
+                    a,
+                    0,
+                    layout.lanes(),
+                    0,
+                    layout.depth(),
+                    in,
+                    0,
+                    layout.lanes(),
+                    new float[Kernels.workSize(layout)]);
             packInPieces(layout, b, in);
             assertThat(a.mismatch(b)).isEqualTo(-1);
         }
@@ -68,9 +78,29 @@ class KernelsTest {
         for (int from = 0; from < end; ) {
             int to = Math.min(end, from + 1 + random.nextInt(40));
             if (perDepth) {
-                vector.pack(layout, page, 0, layout.lanes(), from, to, in, from * layout.lanes(), layout.lanes());
+                vector.pack(
+                        layout,
+                        page,
+                        0,
+                        layout.lanes(),
+                        from,
+                        to,
+                        in,
+                        from * layout.lanes(),
+                        layout.lanes(),
+                        new float[Kernels.workSize(layout)]);
             } else {
-                vector.pack(layout, page, from, to, 0, layout.depth(), in, from, layout.lanes());
+                vector.pack(
+                        layout,
+                        page,
+                        from,
+                        to,
+                        0,
+                        layout.depth(),
+                        in,
+                        from,
+                        layout.lanes(),
+                        new float[Kernels.workSize(layout)]);
             }
             from = to;
         }
@@ -82,7 +112,17 @@ class KernelsTest {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment page = arena.allocate(layout.bytes(), 64);
             float[] in = matrix(layout);
-            scalar.pack(layout, page, 0, layout.lanes(), 0, layout.depth(), in, 0, layout.lanes());
+            scalar.pack(
+                    layout,
+                    page,
+                    0,
+                    layout.lanes(),
+                    0,
+                    layout.depth(),
+                    in,
+                    0,
+                    layout.lanes(),
+                    new float[Kernels.workSize(layout)]);
             int step = layout.axis() == Axis.PER_DEPTH ? layout.group() : 16;
             int deep = layout.axis() == Axis.PER_DEPTH ? 32 : Math.max(32, layout.group());
             int laneFrom = random.nextInt(layout.lanes() / step) * step;
