@@ -37,6 +37,7 @@ public record TrainingJob(
     private static final long STEPS_PER_CHECKPOINT = 250;
     /** Rows of the last evaluation for each of those during training. */
     private static final int FINAL_FACTOR = 8;
+
     private static final String BEGIN = "<|begin_of_text|>";
     private static final String END = "<|end_of_text|>";
 
@@ -79,10 +80,12 @@ public record TrainingJob(
                 trainer.resume(checkpoint);
             }
             trainer.run(steps, checkpoint, STEPS_PER_CHECKPOINT);
-            EvaluationReport report = new Evaluator(sources, opened, evaluation.length(), FINAL_FACTOR * evaluation.rows()).evaluate(net);
+            EvaluationReport report =
+                    new Evaluator(sources, opened, evaluation.length(), FINAL_FACTOR * evaluation.rows()).evaluate(net);
             listener.onEvaluation(trainer.step(), report);
             String card = ModelCard.text(recipe, net.parameterCount(), tokenizer.remark(), trainer.step(), report);
-            ModelExport.write(output, recipe, net, tokenizer.folder(), begin, end, card);
+            // In training a document follows the end of another: that is what a text begins with.
+            ModelExport.write(output, recipe, net, tokenizer.folder(), end, end, card);
             return report;
         }
     }

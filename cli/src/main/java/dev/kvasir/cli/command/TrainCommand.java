@@ -46,7 +46,10 @@ public final class TrainCommand implements Callable<Integer> {
             description = "Folder for the model; made if missing.")
     private Path output = Path.of("");
 
-    @Option(names = "--recipe", paramLabel = "FILE", description = "What to train, as JSON. Default: the shipped model.")
+    @Option(
+            names = "--recipe",
+            paramLabel = "FILE",
+            description = "What to train, as JSON. Default: the shipped model.")
     private Optional<Path> recipeFile = Optional.empty();
 
     @Option(names = "--books", paramLabel = "DIR", description = "Folder of .txt books, for recipes that use them.")
