@@ -1,6 +1,16 @@
 package dev.kvasir.cache.kernel;
 
+import static dev.kvasir.cache.kernel.Species.F;
+import static dev.kvasir.cache.kernel.Species.I;
+import static dev.kvasir.cache.kernel.Species.S;
+import static dev.kvasir.cache.kernel.Species.V;
+
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 
 /**
  * The product of one row with packed codes, no element of which is ever dequantized.
@@ -31,16 +41,11 @@ final class VectorRead {
             int group = lane / layout.group();
             int groupEnd = Math.min(laneTo, (group + 1) * layout.group());
             long skipped = depthFrom * 2L;
-            VectorElements.decodeF16(page, layout.scaleOffset(group) + skipped, depth, work, 0);
             boolean hasZero = layout.quantizer().hasZero();
-            if (hasZero) {
-                VectorElements.decodeF16(page, layout.zeroOffset(group) + skipped, depth, work, depth);
-            }
-            float constant = VectorDense.dot(work, hasZero ? depth : 0, x, xOffset, depth);
+            long scales = layout.scaleOffset(group) + skipped;
+            long zeros = hasZero ? layout.zeroOffset(group) + skipped : scales;
+            float constant = weigh(page, scales, zeros, depth, x, xOffset, work);
             constant *= hasZero ? 1 : -layout.quantizer().offset();
-            for (int i = 0; i < depth; i++) {
-                work[i] *= x[xOffset + i];
-            }
             int o = outOffset + lane - laneFrom;
             addPlanes(layout, page, lane, groupEnd, depthFrom, depth, work, out, o, constant);
             lane = groupEnd;
@@ -76,14 +81,22 @@ final class VectorRead {
             float constant = hasZero ? 0 : -layout.quantizer().offset() * total;
             addPlanes(layout, page, laneFrom, laneTo, depth, group, work, work, sums, constant);
             long skipped = laneFrom * 2L;
-            VectorElements.decodeF16(page, layout.scaleOffset(depth / group) + skipped, lanes, work, sums + lanes);
-            for (int i = 0; i < lanes; i++) {
-                out[outOffset + i] = Math.fma(work[sums + i], work[sums + lanes + i], out[outOffset + i]);
+            long scales = layout.scaleOffset(depth / group) + skipped;
+            VectorElements.decodeParameters(page, scales, lanes, work, sums + lanes);
+            for (int i = 0; i < lanes; i += V) {
+                FloatVector.fromArray(F, work, sums + i)
+                        .fma(
+                                FloatVector.fromArray(F, work, sums + lanes + i),
+                                FloatVector.fromArray(F, out, outOffset + i))
+                        .intoArray(out, outOffset + i);
             }
             if (hasZero) {
-                VectorElements.decodeF16(page, layout.zeroOffset(depth / group) + skipped, lanes, work, sums);
-                for (int i = 0; i < lanes; i++) {
-                    out[outOffset + i] = Math.fma(work[sums + i], total, out[outOffset + i]);
+                long zeros = layout.zeroOffset(depth / group) + skipped;
+                VectorElements.decodeParameters(page, zeros, lanes, work, sums);
+                for (int i = 0; i < lanes; i += V) {
+                    FloatVector.fromArray(F, work, sums + i)
+                            .fma(FloatVector.broadcast(F, total), FloatVector.fromArray(F, out, outOffset + i))
+                            .intoArray(out, outOffset + i);
                 }
             }
         }
@@ -114,5 +127,37 @@ final class VectorRead {
             float first = plane == 0 ? constant : 0;
             VectorPlanes.add(width, page, offset, unitStride, units, words, weights, tables, out, outOffset, first);
         }
+    }
+
+    /**
+     * {@code work[i] = x[i] * scales[i]}; returns the sum of {@code x[i] * zeros[i]}. The conversion from F16 is that of {@link
+     * VectorElements#decodeParameters}, written out: see {@link VectorKernels} for why.
+     */
+    private static float weigh(
+            MemorySegment page, long scales, long zeros, int count, float[] x, int xOffset, float[] work) {
+        FloatVector sums = FloatVector.zero(F);
+        for (int i = 0; i < count; i += V) {
+            FloatVector xi = FloatVector.fromArray(F, x, xOffset + i);
+            IntVector scaleBits =
+                    (IntVector) ShortVector.fromMemorySegment(S, page, scales + 2L * i, ByteOrder.LITTLE_ENDIAN)
+                            .convertShape(VectorOperators.S2I, I, 0);
+            FloatVector scale = scaleBits
+                    .and(0x7fff)
+                    .lanewise(VectorOperators.LSHL, 13)
+                    .reinterpretAsFloats()
+                    .mul(0x1p112f);
+            scale = scale.reinterpretAsInts().or(scaleBits.and(0x8000_0000)).reinterpretAsFloats();
+            scale.mul(xi).intoArray(work, i);
+            IntVector zeroBits =
+                    (IntVector) ShortVector.fromMemorySegment(S, page, zeros + 2L * i, ByteOrder.LITTLE_ENDIAN)
+                            .convertShape(VectorOperators.S2I, I, 0);
+            FloatVector zero = zeroBits.and(0x7fff)
+                    .lanewise(VectorOperators.LSHL, 13)
+                    .reinterpretAsFloats()
+                    .mul(0x1p112f);
+            zero = zero.reinterpretAsInts().or(zeroBits.and(0x8000_0000)).reinterpretAsFloats();
+            sums = zero.fma(xi, sums);
+        }
+        return Species.sum(sums);
     }
 }

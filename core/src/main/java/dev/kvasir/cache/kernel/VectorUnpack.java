@@ -57,13 +57,7 @@ final class VectorUnpack {
             float[] work) {
         int count = depthTo - depthFrom;
         int group = laneFrom / layout.group();
-        VectorElements.decodeF16(page, layout.scaleOffset(group) + depthFrom * 2L, count, work, 0);
-        if (layout.quantizer().hasZero()) {
-            VectorElements.decodeF16(page, layout.zeroOffset(group) + depthFrom * 2L, count, work, count);
-        } else {
-            System.arraycopy(work, 0, work, count, count);
-            VectorSoftmax.scale(work, count, count, -layout.quantizer().offset());
-        }
+        parameters(layout, page, group, depthFrom, count, work);
         for (int plane = 0; plane < layout.planes(); plane++) {
             int width = layout.planeBits(plane);
             if (plane > 0) {
@@ -74,6 +68,19 @@ final class VectorUnpack {
                 int o = outOffset + lane - laneFrom;
                 byDepth(width, page, offset, count, work, plane == 0, out, o, outStride);
             }
+        }
+    }
+
+    /** Writes {@code count} scales of a group, then as many zeros. */
+    private static void parameters(
+            PackedLayout layout, MemorySegment page, int group, int from, int count, float[] work) {
+        boolean hasZero = layout.quantizer().hasZero();
+        for (int kind = 0; kind < 2; kind++) {
+            long first = kind == 1 && hasZero ? layout.zeroOffset(group) : layout.scaleOffset(group);
+            VectorElements.decodeParameters(page, first + from * 2L, count, work, kind * count);
+        }
+        if (!hasZero) {
+            VectorSoftmax.scale(work, count, count, -layout.quantizer().offset());
         }
     }
 
@@ -126,13 +133,7 @@ final class VectorUnpack {
             float[] work) {
         int group = depth / layout.group();
         int lanes = laneTo - laneFrom;
-        VectorElements.decodeF16(page, layout.scaleOffset(group) + laneFrom * 2L, lanes, work, 0);
-        if (layout.quantizer().hasZero()) {
-            VectorElements.decodeF16(page, layout.zeroOffset(group) + laneFrom * 2L, lanes, work, lanes);
-        } else {
-            System.arraycopy(work, 0, work, lanes, lanes);
-            VectorSoftmax.scale(work, lanes, lanes, -layout.quantizer().offset());
-        }
+        parameters(layout, page, group, laneFrom, lanes, work);
         for (int plane = 0; plane < layout.planes(); plane++) {
             int width = layout.planeBits(plane);
             if (plane > 0) {
