@@ -9,6 +9,7 @@ import dev.kvasir.train.net.LlamaNet;
 import dev.kvasir.train.recipe.Recipe;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.global.torch;
@@ -74,14 +75,17 @@ public record TrainingJob(
             Map<String, RowSource> sources = Sources.of(recipe, opened, Math.min(begin, end), end, books);
             LlamaNet net = new LlamaNet(recipe.shape(), recipe.vocabularySize(), precision.type(), recipe.seed());
             Recipe.Evaluation evaluation = recipe.evaluation();
-            Evaluator quick = new Evaluator(sources, opened, evaluation.length(), evaluation.rows());
+            Map<String, RowSource> examined = new LinkedHashMap<>(sources);
+            examined.keySet().retainAll(recipe.stages().getLast().mixture().keySet());
+            Evaluator quick = new Evaluator(examined, opened, evaluation.length(), evaluation.rows());
             Trainer trainer = new Trainer(recipe, sources, net, quick, listener);
             if (resume) {
                 trainer.resume(checkpoint);
             }
             trainer.run(steps, checkpoint, STEPS_PER_CHECKPOINT);
-            EvaluationReport report =
-                    new Evaluator(sources, opened, evaluation.length(), FINAL_FACTOR * evaluation.rows()).evaluate(net);
+            EvaluationReport report = new Evaluator(
+                            examined, opened, evaluation.length(), FINAL_FACTOR * evaluation.rows())
+                    .evaluate(net);
             listener.onEvaluation(trainer.step(), report);
             String card = ModelCard.text(recipe, net.parameterCount(), tokenizer.remark(), trainer.step(), report);
             // In training a document follows the end of another: that is what a text begins with.

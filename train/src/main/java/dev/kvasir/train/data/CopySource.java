@@ -39,6 +39,6 @@ public final class CopySource implements RowSource {
             ids[i] = i < period ? random.nextInt(vocabularySize) : ids[i - period];
             weights[i] = i < period ? 0 : 1;
         }
-        return new Row(ids, weights, List.of(new Row.TokenSpan(Math.min(period + 1, length), length + 1)));
+        return new Row(ids, weights, List.of(new Row.TokenSpan(length + 1 - SHORTEST, length + 1)));
     }
 }

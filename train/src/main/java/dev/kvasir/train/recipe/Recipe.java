@@ -78,7 +78,7 @@ public record Recipe(
     public record Stage(String name, long steps, int length, int rows, Map<String, Double> mixture) {}
 
     /**
-     * What is measured during training, on the test split.
+     * What is measured during training, on the test split: the sources that the last stage draws from.
      *
      * @param everySteps steps between evaluations
      * @param length predictions of a row
