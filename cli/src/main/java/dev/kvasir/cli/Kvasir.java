@@ -13,7 +13,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
         synopsisSubcommandLabel = "COMMAND",
-        header = {"LLM inference whose KV cache is a tenth of the size.", ""},
+        header = {"LLM inference with compressed KV caches, measured side by side.", ""},
         footerHeading = "%nExamples:%n",
         footer = {
             "  kvasir compare                      the shipped model with several caches, and report.html",
