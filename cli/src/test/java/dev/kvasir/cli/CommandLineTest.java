@@ -36,6 +36,7 @@ final class CommandLineTest {
                 "bench",
                 "info",
                 "caches",
+                "train",
                 "tokenizer train",
                 "completion"
             })
@@ -85,6 +86,10 @@ final class CommandLineTest {
                 Arguments.of("bench --depth 0,x", "'--depth'|x"),
                 Arguments.of("compare --effort lots", "'--effort'|lots"),
                 Arguments.of("info --context 0", "--context is 0: allowed is at least 1"),
+                Arguments.of("train", "--output"),
+                Arguments.of("train -o out", "this recipe trains on books|--books DIR"),
+                Arguments.of("train -o out --steps 0", "--steps is 0: allowed is at least 1"),
+                Arguments.of("train -o out --precision f64", "'--precision'|f64"),
                 Arguments.of("tokenizer train -o out -v 10 x", "--vocabulary-size is 10"),
                 Arguments.of("tokenizer train x", "--output"));
     }

@@ -2,6 +2,7 @@ package dev.kvasir.cli.command;
 
 import dev.kvasir.cli.ProgressDisplay;
 import dev.kvasir.cli.Terminal;
+import dev.kvasir.cli.UsageException;
 import dev.kvasir.cli.option.Range;
 import dev.kvasir.train.EvaluationReport;
 import dev.kvasir.train.Precision;
@@ -93,6 +94,9 @@ public final class TrainCommand implements Callable<Integer> {
         long last = steps.orElse(Long.MAX_VALUE);
         Range.check("--steps", last, 1, Long.MAX_VALUE);
         Recipe recipe = recipeFile.map(Recipe::read).orElseGet(Recipe::shipped);
+        if (books.isEmpty() && recipe.uses("books")) {
+            throw new UsageException("this recipe trains on books: name a folder of .txt files with --books DIR");
+        }
         ProgressLines lines = new ProgressLines(terminal);
         TrainingTokenizer chosen = tokenizer
                 .map(TrainingTokenizer::given)

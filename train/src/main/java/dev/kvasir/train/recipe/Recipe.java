@@ -108,6 +108,11 @@ public record Recipe(
         }
     }
 
+    /** Whether any stage draws from a source. */
+    public boolean uses(String source) {
+        return stages.stream().anyMatch(stage -> stage.mixture().containsKey(source));
+    }
+
     /** Steps of all stages. */
     public long steps() {
         return stages.stream().mapToLong(Stage::steps).sum();
@@ -144,6 +149,9 @@ public record Recipe(
 
     /** Reads a recipe file. */
     public static Recipe read(Path file) {
+        if (!Files.isRegularFile(file)) {
+            throw new InvalidFileException(file, "there is no such file");
+        }
         try (InputStream in = Files.newInputStream(file)) {
             return parse(in);
         } catch (IOException e) {
