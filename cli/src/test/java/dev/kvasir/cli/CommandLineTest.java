@@ -1,6 +1,7 @@
 package dev.kvasir.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kvasir.KvasirException;
 import java.io.ByteArrayOutputStream;
@@ -46,6 +47,15 @@ final class CommandLineTest {
         assertThat(run.exit()).isZero();
         assertThat(run.err()).isEmpty();
         assertThat(run.out()).contains("Usage: kvasir " + command, "--verbose", "Examples:\n  kvasir ");
+    }
+
+    @Test
+    void readmeHasTheTableOfMethodsThatTheCommandPrints() throws IOException {
+        Path readme = Path.of("..", "README.md");
+        assumeTrue(Files.exists(readme), "README.md is not here");
+
+        assertThat(Files.readString(readme))
+                .contains(Run.of("caches", "--markdown").out());
     }
 
     @Test

@@ -8,6 +8,7 @@ import dev.kvasir.cli.Terminal;
 import java.util.List;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code kvasir caches}: what there is to choose from, as the registry knows it. */
@@ -16,12 +17,15 @@ import picocli.CommandLine.Parameters;
         mixinStandardHelpOptions = true,
         header = "Lists the cache methods: what each keeps, who published it, its options.",
         footerHeading = "%nExamples:%n",
-        footer = {"  kvasir caches", "  kvasir caches kivi"})
+        footer = {"  kvasir caches", "  kvasir caches kivi", "  kvasir caches --markdown"})
 public final class CachesCommand implements Runnable {
     private final Terminal terminal;
 
     @Parameters(arity = "0..1", paramLabel = "METHOD", description = "Only this method.")
     private String method = "";
+
+    @Option(names = "--markdown", description = "One table of all methods, as the README has it.")
+    private boolean markdown;
 
     /** The command on these streams. */
     public CachesCommand(Terminal terminal) {
@@ -31,6 +35,12 @@ public final class CachesCommand implements Runnable {
     @Override
     public void run() {
         List<CacheMethod> methods = method.isEmpty() ? Caches.describe() : List.of(Caches.method(method));
+        if (markdown) {
+            terminal.out().print("| method with its defaults | what it keeps | source |\n|---|---|---|\n");
+            methods.forEach(each -> terminal.out()
+                    .print("| `" + withDefaults(each) + "` | " + each.summary() + " | " + each.source() + " |\n"));
+            return;
+        }
         String gap = "";
         for (CacheMethod each : methods) {
             terminal.out().print(gap);
@@ -42,11 +52,7 @@ public final class CachesCommand implements Runnable {
     private void show(CacheMethod each) {
         terminal.out().println(each.name() + ": " + each.summary());
         terminal.out().println("  " + each.source());
-        String defaults = each.options().stream()
-                .filter(option -> !option.defaultValue().startsWith("@"))
-                .map(option -> option.name() + "=" + option.defaultValue())
-                .collect(Collectors.joining(", "));
-        terminal.out().println("  " + each.name() + "(" + defaults + ")");
+        terminal.out().println("  " + withDefaults(each));
         if (!each.options().isEmpty()) {
             Table table = Table.ofText(List.of("  option", "default", "allowed", "meaning"));
             for (CacheOption option : each.options()) {
@@ -60,5 +66,12 @@ public final class CachesCommand implements Runnable {
             }
             table.print(terminal);
         }
+    }
+
+    private static String withDefaults(CacheMethod method) {
+        return method.options().stream()
+                .filter(option -> !option.defaultValue().startsWith("@"))
+                .map(option -> option.name() + "=" + option.defaultValue())
+                .collect(Collectors.joining(", ", method.name() + "(", ")"));
     }
 }
