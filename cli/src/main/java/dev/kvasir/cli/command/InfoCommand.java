@@ -1,9 +1,7 @@
 package dev.kvasir.cli.command;
 
-import dev.kvasir.KvasirException;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.CacheSpec;
-import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cli.Table;
 import dev.kvasir.cli.Terminal;
@@ -14,13 +12,13 @@ import dev.kvasir.cli.option.ModelOption;
 import dev.kvasir.cli.option.Range;
 import dev.kvasir.format.ModelFolder;
 import dev.kvasir.lab.compare.DefaultCaches;
+import dev.kvasir.lab.info.CacheEstimate;
 import dev.kvasir.lab.info.ModelInfo;
 import dev.kvasir.lab.step.EngineModel;
 import dev.kvasir.model.Model;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -90,10 +88,10 @@ public final class InfoCommand implements Callable<Integer> {
         Model model = ModelFolder.open(folder());
         int tokens = context.orElse(model.config().contextLength());
         CacheShape shape = EngineModel.shapeOf(model.config());
-        List<Need> needs = new ArrayList<>();
-        for (CacheSpec spec : caches.specs().isEmpty() ? DefaultCaches.all() : caches.specs()) {
-            needs.add(need(spec, shape, tokens));
-        }
+        List<CacheSpec> specs = caches.specs().isEmpty() ? DefaultCaches.all() : caches.specs();
+        List<Need> needs = CacheEstimate.of(specs, shape, List.of(tokens)).stream()
+                .map(InfoCommand::need)
+                .toList();
         Report report = new Report(ModelInfo.of(model), tokens, needs);
         json.write(report, terminal);
         if (!json.toOutput()) {
@@ -108,23 +106,14 @@ public final class InfoCommand implements Callable<Integer> {
         return Files.isRegularFile(named) && parent != null ? parent : named;
     }
 
-    private static Need need(CacheSpec spec, CacheShape shape, int tokens) {
-        try {
-            Footprint bytes = Caches.estimate(spec, shape, tokens);
-            return new Need(
-                    spec.toString(),
-                    Optional.of(bytes),
-                    Optional.of(bytes.total()),
-                    Optional.of(bytes.bitsPerElement(shape, tokens)),
-                    Optional.empty());
-        } catch (KvasirException e) {
-            return new Need(
-                    spec.toString(),
-                    Optional.empty(),
-                    Optional.empty(),
-                    Optional.empty(),
-                    Optional.of(String.valueOf(e.getMessage())));
-        }
+    private static Need need(CacheEstimate estimate) {
+        Optional<CacheEstimate.AtContext> at = estimate.contexts().stream().findFirst();
+        return new Need(
+                estimate.cache(),
+                at.map(CacheEstimate.AtContext::footprint),
+                at.map(CacheEstimate.AtContext::bytes),
+                at.map(CacheEstimate.AtContext::bitsPerElement),
+                estimate.unfit());
     }
 
     private void print(Report report) {

@@ -21,9 +21,10 @@ public record CacheEstimate(String cache, List<AtContext> contexts, Optional<Str
      *
      * @param tokens of the sequence
      * @param bytes allocated
+     * @param footprint the same by kind
      * @param bitsPerElement the same for each element of K and V
      */
-    public record AtContext(int tokens, long bytes, double bitsPerElement) {}
+    public record AtContext(int tokens, long bytes, Footprint footprint, double bitsPerElement) {}
 
     /** The needs of each of {@code caches} at each of {@code contexts}, in tokens. */
     public static List<CacheEstimate> of(List<CacheSpec> caches, CacheShape shape, List<Integer> contexts) {
@@ -35,7 +36,7 @@ public record CacheEstimate(String cache, List<AtContext> contexts, Optional<Str
         try {
             for (int tokens : contexts) {
                 Footprint need = Caches.estimate(spec, shape, tokens);
-                needs.add(new AtContext(tokens, need.total(), need.bitsPerElement(shape, tokens)));
+                needs.add(new AtContext(tokens, need.total(), need, need.bitsPerElement(shape, tokens)));
             }
         } catch (KvasirException e) {
             return new CacheEstimate(spec.toString(), List.of(), Optional.of(String.valueOf(e.getMessage())));
