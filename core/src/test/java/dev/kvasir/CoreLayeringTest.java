@@ -35,7 +35,7 @@ final class CoreLayeringTest {
         "tensor, ''",
         "cache, tensor",
         "model, tensor cache",
-        "format, tensor model",
+        "format, tensor cache model",
         "tokenizer, format",
         "engine, tensor cache model tokenizer",
     })

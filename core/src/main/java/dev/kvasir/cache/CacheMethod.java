@@ -1,5 +1,6 @@
 package dev.kvasir.cache;
 
+import dev.kvasir.InvalidInputException;
 import dev.kvasir.tensor.Workers;
 import java.util.List;
 
@@ -28,7 +29,21 @@ public interface CacheMethod {
      * @param spec complete and canonical
      * @throws dev.kvasir.InvalidInputException if the settings do not fit each other or the shape
      */
-    RestorableCache create(CacheSpec spec, CacheSettings settings, CacheShape shape, PagePool pool, Workers workers);
+    RestorableCache create(CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers);
+
+    /** Whether it must learn something of the model beforehand. */
+    default boolean needsCalibration() {
+        return false;
+    }
+
+    /**
+     * What learns it; only if {@link #needsCalibration}.
+     *
+     * @param fingerprint of the model
+     */
+    default Calibrator calibrator(CacheSettings settings, CacheModel model, String fingerprint) {
+        throw new InvalidInputException(name() + " needs no calibration");
+    }
 
     /** The bytes that a cache of {@code tokens} tokens allocates, by its formula; throws as {@link #create}. */
     Footprint estimate(CacheSettings settings, CacheShape shape, int tokens);

@@ -18,7 +18,11 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
         /** One of {@link #allowed}. */
         CHOICE,
         /** A whole number that the method checks. */
-        NUMBER
+        NUMBER,
+        /** A number with a decimal point or without that the method checks. */
+        DECIMAL,
+        /** The path of a file, which may be empty. */
+        FILE
     }
 
     /** An option that takes one of a few words or numbers. */
@@ -36,6 +40,17 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
         return new CacheOption(name, Kind.NUMBER, Integer.toString(defaultValue), List.of(allowed), meaning);
     }
 
+    /** An option that takes a number of at least 0, of which {@code allowed} says more. */
+    public static CacheOption decimal(String name, String defaultValue, String meaning, String allowed) {
+        return new CacheOption(name, Kind.DECIMAL, defaultValue, List.of(allowed), meaning);
+    }
+
+    /** The option {@code file}: where the method's calibration is, by default the one that comes with the model. */
+    public static CacheOption calibrationFile() {
+        return new CacheOption(
+                "file", Kind.FILE, "", List.of("a path"), "calibration; by default the one that comes with the model");
+    }
+
     /** The values allowed, in words. */
     public String allowedText() {
         return String.join(", ", allowed);
@@ -43,7 +58,12 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
 
     /** Checks a value as far as it can be without the others. */
     void check(String method, String value) {
-        boolean good = kind == Kind.CHOICE ? allowed.contains(value) : value.matches("[0-9]{1,9}");
+        boolean good = switch (kind) {
+            case CHOICE -> allowed.contains(value);
+            case NUMBER -> value.matches("[0-9]{1,9}");
+            case DECIMAL -> value.matches("[0-9]{1,6}(\\.[0-9]{1,6})?");
+            case FILE -> true;
+        };
         if (!good) {
             throw new InvalidInputException(
                     method + ": " + name + "=" + value + " is not possible, allowed: " + allowedText());

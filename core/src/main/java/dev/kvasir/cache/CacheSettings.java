@@ -24,6 +24,11 @@ public final class CacheSettings {
         return Integer.parseInt(text(option));
     }
 
+    /** The number of an option that may have decimals. */
+    public double decimal(String option) {
+        return Double.parseDouble(text(option));
+    }
+
     /** The truth of an option. */
     public boolean flag(String option) {
         return Boolean.parseBoolean(text(option));

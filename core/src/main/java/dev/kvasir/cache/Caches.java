@@ -26,14 +26,20 @@ public final class Caches {
      * A new, empty cache.
      *
      * @throws InvalidInputException if the method or an option is unknown, or a value does not fit the others or the shape
+     * @throws Calibration.CalibrationException if the method needs a calibration that the model does not have
      */
-    public static KvCache create(CacheSpec spec, CacheShape shape, PagePool pool, Workers workers) {
-        return createEmpty(spec, shape, pool, workers);
+    public static KvCache create(CacheSpec spec, CacheModel model, PagePool pool, Workers workers) {
+        return createEmpty(spec, model, pool, workers);
     }
 
-    private static RestorableCache createEmpty(CacheSpec spec, CacheShape shape, PagePool pool, Workers workers) {
+    /** A new, empty cache of {@link CacheModel#of a model of which only the shape is known}. Throws as the other. */
+    public static KvCache create(CacheSpec spec, CacheShape shape, PagePool pool, Workers workers) {
+        return create(spec, CacheModel.of(shape), pool, workers);
+    }
+
+    private static RestorableCache createEmpty(CacheSpec spec, CacheModel model, PagePool pool, Workers workers) {
         CacheSpec complete = complete(spec);
-        return method(spec.method()).create(complete, new CacheSettings(complete.options()), shape, pool, workers);
+        return method(spec.method()).create(complete, new CacheSettings(complete.options()), model, pool, workers);
     }
 
     /**
@@ -43,11 +49,11 @@ public final class Caches {
      * @throws CacheBudgetException if the pool cannot hold it
      */
     public static KvCache load(
-            InputStream in, String modelFingerprint, CacheShape shape, PagePool pool, Workers workers)
+            InputStream in, String modelFingerprint, CacheModel model, PagePool pool, Workers workers)
             throws IOException {
-        return SavedCache.read(in, modelFingerprint, shape, header -> {
+        return SavedCache.read(in, modelFingerprint, model.shape(), header -> {
             try {
-                return createEmpty(header.spec(), shape, pool, workers);
+                return createEmpty(header.spec(), model, pool, workers);
             } catch (InvalidInputException e) {
                 throw new CacheFileException("spec: " + e.getMessage(), e);
             }

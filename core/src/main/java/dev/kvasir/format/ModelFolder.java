@@ -34,7 +34,8 @@ public final class ModelFolder {
         long bytes = tensors.used().stream()
                 .mapToLong(name -> files.holding(name).info(name).bytes())
                 .sum();
-        return new Model(name(folder), config, weights, Fingerprint.of(config, files, tensors.used()), bytes);
+        String fingerprint = Fingerprint.of(config, files, tensors.used());
+        return new Model(name(folder), config, weights, fingerprint, bytes, CalibrationFile.of(folder, fingerprint));
     }
 
     private static String name(Path folder) {

@@ -4,6 +4,7 @@ import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.tensor.Linear;
 import dev.kvasir.tensor.Matrix;
+import dev.kvasir.tensor.RotaryTable;
 import dev.kvasir.tensor.Workers;
 
 /**
@@ -44,7 +45,7 @@ final class LayerStates implements TokenStates, Queries {
         this.weights = model.weights().layers().getFirst();
         this.workers = workers;
         this.linear = linear;
-        this.rotary = new RotaryTable(config);
+        this.rotary = new RotaryTable(config.rotaryFrequencies());
     }
 
     /** Makes room for a step of {@code count} tokens, the first at {@code firstPosition}. */

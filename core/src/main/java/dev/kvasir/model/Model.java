@@ -1,7 +1,10 @@
 package dev.kvasir.model;
 
 import dev.kvasir.InvalidInputException;
+import dev.kvasir.cache.CacheModel;
+import dev.kvasir.cache.Calibrations;
 import dev.kvasir.tensor.Matrix;
+import dev.kvasir.tensor.RotaryTable;
 
 /**
  * A model ready to run: its shape, its weights and what identifies it.
@@ -9,8 +12,20 @@ import dev.kvasir.tensor.Matrix;
  * @param name what to call it in reports; usually the folder's name
  * @param fingerprint hexadecimal digest of configuration and weights; saved caches and calibrations carry it
  * @param weightBytes bytes of the weights as stored
+ * @param calibrations what was learnt of the model beforehand, for the caches that need it
  */
-public record Model(String name, ModelConfig config, Weights weights, String fingerprint, long weightBytes) {
+public record Model(
+        String name,
+        ModelConfig config,
+        Weights weights,
+        String fingerprint,
+        long weightBytes,
+        Calibrations calibrations) {
+    /** A model without calibrations. */
+    public Model(String name, ModelConfig config, Weights weights, String fingerprint, long weightBytes) {
+        this(name, config, weights, fingerprint, weightBytes, Calibrations.NONE);
+    }
+
     /**
      * Checks that every weight has the shape the configuration asks for.
      *
@@ -28,6 +43,11 @@ public record Model(String name, ModelConfig config, Weights weights, String fin
         for (int i = 0; i < config.layers(); i++) {
             check("layer " + i + " ", weights.layers().get(i), config);
         }
+    }
+
+    /** What a cache may ask of this model. */
+    public CacheModel cacheModel() {
+        return new CacheModel(config.cacheShape(), new RotaryTable(config.rotaryFrequencies()), calibrations);
     }
 
     private static void check(String prefix, Weights.Layer layer, ModelConfig config) {

@@ -94,6 +94,18 @@ public record ModelConfig(
         return new CacheShape(layers, heads, kvHeads, headDim, hiddenSize);
     }
 
+    /** Radians per position of each channel pair, {@code [headDim / 2]}, stretched as the configuration says. */
+    public double[] rotaryFrequencies() {
+        int half = headDim / 2;
+        double[] frequencies = new double[half];
+        for (int i = 0; i < half; i++) {
+            double frequency = Math.pow(ropeTheta, -(double) i / half);
+            frequencies[i] =
+                    ropeScaling.map(scaling -> scaling.stretch(frequency)).orElse(frequency);
+        }
+        return frequencies;
+    }
+
     /**
      * Frequency stretching of Llama 3.1 ({@code rope_type: llama3}) or plain division ({@code linear}).
      *
@@ -126,6 +138,21 @@ public record ModelConfig(
                 }
                 default -> throw new InvalidInputException("rope scaling type must be llama3 or linear, found " + type);
             }
+        }
+
+        /**
+         * One frequency, stretched: {@code linear} divides all; {@code llama3} divides those whose wavelength the original
+         * context could not hold, keeps the high ones, and blends between.
+         */
+        double stretch(double frequency) {
+            double stretched = frequency / factor;
+            if (type.equals("linear")) {
+                return stretched;
+            }
+            double turns = originalContextLength * frequency / (2 * Math.PI);
+            double kept = Math.clamp(
+                    (turns - lowFrequencyFactor) / ((double) highFrequencyFactor - lowFrequencyFactor), 0, 1);
+            return (1 - kept) * stretched + kept * frequency;
         }
     }
 }

@@ -240,7 +240,8 @@ class CacheLifeTest {
     }
 
     private static KvCache load(byte[] bytes, String fingerprint, CacheShape shape, PagePool pool) throws IOException {
-        return Caches.load(new ByteArrayInputStream(bytes), fingerprint, shape, pool, Steps.sequential());
+        return Caches.load(
+                new ByteArrayInputStream(bytes), fingerprint, CacheModel.of(shape), pool, Steps.sequential());
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.model.ModelConfig.RopeScaling;
 import dev.kvasir.tensor.DType;
+import dev.kvasir.tensor.RotaryTable;
 import dev.kvasir.tensor.Workers;
 import java.util.Arrays;
 import java.util.List;
@@ -93,7 +94,7 @@ class DecoderTest {
     @Test
     void rotatesFarPositionsPrecisely() {
         ModelConfig config = TestModels.config(32, 1, 1, 1, 16);
-        RotaryTable table = new RotaryTable(config);
+        RotaryTable table = new RotaryTable(config.rotaryFrequencies());
         table.reach(100_003);
         float[] x = new float[16];
         x[0] = 1;

@@ -14,7 +14,6 @@ import dev.kvasir.format.ModelFolder;
 import dev.kvasir.lab.compare.DefaultCaches;
 import dev.kvasir.lab.info.CacheEstimate;
 import dev.kvasir.lab.info.ModelInfo;
-import dev.kvasir.lab.step.EngineModel;
 import dev.kvasir.model.Model;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -87,7 +86,7 @@ public final class InfoCommand implements Callable<Integer> {
         context.ifPresent(value -> Range.check("--context", value, 1, Integer.MAX_VALUE));
         Model model = ModelFolder.open(folder());
         int tokens = context.orElse(model.config().contextLength());
-        CacheShape shape = EngineModel.shapeOf(model.config());
+        CacheShape shape = model.config().cacheShape();
         List<CacheSpec> specs = caches.specs().isEmpty() ? DefaultCaches.all() : caches.specs();
         List<Need> needs = CacheEstimate.of(specs, shape, List.of(tokens)).stream()
                 .map(InfoCommand::need)

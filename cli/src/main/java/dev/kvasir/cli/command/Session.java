@@ -117,13 +117,13 @@ final class Session implements AutoCloseable {
 
     /** A new, empty cache. */
     KvCache newCache(CacheSpec spec) {
-        return Caches.create(spec, EngineModel.shapeOf(model.config()), pool, workers);
+        return Caches.create(spec, model.cacheModel(), pool, workers);
     }
 
     /** A cache that {@link #save} wrote for this model. */
     KvCache load(Path file) throws IOException {
         try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
-            return Caches.load(in, model.fingerprint(), EngineModel.shapeOf(model.config()), pool, workers);
+            return Caches.load(in, model.fingerprint(), model.cacheModel(), pool, workers);
         }
     }
 

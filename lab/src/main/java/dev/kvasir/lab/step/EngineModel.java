@@ -1,6 +1,6 @@
 package dev.kvasir.lab.step;
 
-import dev.kvasir.cache.CacheShape;
+import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.Footprint;
@@ -8,14 +8,13 @@ import dev.kvasir.cache.KvCache;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.model.Decoder;
 import dev.kvasir.model.Model;
-import dev.kvasir.model.ModelConfig;
 import dev.kvasir.tensor.Workers;
 import java.util.List;
 
 /** A model of core behind the lab's door: one decoder, one page pool, a cache per sequence. */
 public final class EngineModel implements StepModel {
     private final Model model;
-    private final CacheShape shape;
+    private final CacheModel cacheModel;
     private final PagePool pool;
     private final Workers workers;
     private final Decoder decoder;
@@ -24,16 +23,11 @@ public final class EngineModel implements StepModel {
     /** Sequences of {@code model}, their caches from {@code pool}; all three stay the caller's to close. */
     public EngineModel(Model model, PagePool pool, Workers workers) {
         this.model = model;
-        this.shape = shapeOf(model.config());
+        this.cacheModel = model.cacheModel();
         this.pool = pool;
         this.workers = workers;
         this.decoder = new Decoder(model, workers);
         this.unusedLogits = new float[model.config().vocabularySize()];
-    }
-
-    /** What a cache must know of a model of this shape. */
-    public static CacheShape shapeOf(ModelConfig config) {
-        return new CacheShape(config.layers(), config.heads(), config.kvHeads(), config.headDim(), config.hiddenSize());
     }
 
     @Override
@@ -53,7 +47,7 @@ public final class EngineModel implements StepModel {
 
     @Override
     public Sequence open(CacheSpec spec) {
-        return new EngineSequence(spec, Caches.create(spec, shape, pool, workers));
+        return new EngineSequence(spec, Caches.create(spec, cacheModel, pool, workers));
     }
 
     /** Runs projections and MLPs once for all sequences; each cache is given the same states. */
@@ -99,7 +93,7 @@ public final class EngineModel implements StepModel {
 
         @Override
         public double bitsPerElement() {
-            return cache.length() == 0 ? 0 : cache.footprint().bitsPerElement(shape, cache.length());
+            return cache.length() == 0 ? 0 : cache.footprint().bitsPerElement(cache.shape(), cache.length());
         }
 
         @Override

@@ -91,8 +91,7 @@ class LlamaNetTest {
         float[] logits = new float[tokens.length * VOCABULARY];
         try (Workers workers = Workers.of(1);
                 PagePool pool = new PagePool(1 << 24);
-                KvCache cache =
-                        Caches.create(CacheSpec.parse("exact"), model.config().cacheShape(), pool, workers)) {
+                KvCache cache = Caches.create(CacheSpec.parse("exact"), model.cacheModel(), pool, workers)) {
             new Decoder(model, workers).forwardAll(cache, tokens, 0, tokens.length, logits);
         }
         return logits;

@@ -1,6 +1,7 @@
 package dev.kvasir.cache.method.block;
 
 import dev.kvasir.cache.CacheMethod;
+import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
@@ -52,9 +53,9 @@ public final class BlockCache implements CacheMethod {
 
     @Override
     public RestorableCache create(
-            CacheSpec spec, CacheSettings settings, CacheShape shape, PagePool pool, Workers workers) {
-        BlockHeads heads = new BlockHeads(settings, shape.headDim());
-        return new SequenceCache(spec, shape, heads, pool, Kernels.best(), workers);
+            CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers) {
+        BlockHeads heads = new BlockHeads(settings, model.shape().headDim());
+        return new SequenceCache(spec, model.shape(), heads, pool, Kernels.best(), workers);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.kvasir.cache.method.exact;
 
 import dev.kvasir.cache.CacheMethod;
+import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
@@ -51,12 +52,12 @@ public final class ExactCache implements CacheMethod {
 
     @Override
     public RestorableCache create(
-            CacheSpec spec, CacheSettings settings, CacheShape shape, PagePool pool, Workers workers) {
+            CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers) {
         Element dtype = Element.of(settings.text("dtype"));
-        int headDim = shape.headDim();
+        int headDim = model.shape().headDim();
         return new SequenceCache(
                 spec,
-                shape,
+                model.shape(),
                 (layer, kvHead, pages, kernels) -> new Head(
                         new ExactKeys(pages, kernels, dtype, headDim, PAGE_TOKENS, false),
                         new ExactValues(pages, kernels, dtype, headDim, PAGE_TOKENS, 0)),

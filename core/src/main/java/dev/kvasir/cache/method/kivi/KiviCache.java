@@ -1,6 +1,7 @@
 package dev.kvasir.cache.method.kivi;
 
 import dev.kvasir.cache.CacheMethod;
+import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
@@ -65,9 +66,9 @@ public final class KiviCache implements CacheMethod {
 
     @Override
     public RestorableCache create(
-            CacheSpec spec, CacheSettings settings, CacheShape shape, PagePool pool, Workers workers) {
-        KiviHeads heads = new KiviHeads(settings, shape.headDim());
-        return new SequenceCache(spec, shape, heads, pool, Kernels.best(), workers);
+            CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers) {
+        KiviHeads heads = new KiviHeads(settings, model.shape().headDim());
+        return new SequenceCache(spec, model.shape(), heads, pool, Kernels.best(), workers);
     }
 
     @Override
