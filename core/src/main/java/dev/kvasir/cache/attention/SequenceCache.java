@@ -11,57 +11,52 @@ import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.RestorableCache;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.kernel.Kernels;
-import dev.kvasir.cache.store.TokenStore;
 import dev.kvasir.tensor.Workers;
 import java.io.DataInput;
 import java.io.IOException;
 import java.io.OutputStream;
 import org.jspecify.annotations.Nullable;
 
-/** The cache of a sequence whose layers and heads each remember by themselves: a pair of stores for every KV head. */
+/** The cache of a sequence whose layers remember by themselves. */
 public final class SequenceCache implements RestorableCache {
     private final CacheSpec spec;
     private final CacheShape shape;
-    private final HeadFactory factory;
     private final PagePool pool;
     private final Kernels kernels;
     private final Workers workers;
-    private final Head[][] heads;
+    private final LayerStore[] stores;
     private final Layer[] layers;
     private final Attention attention;
     private int length;
     private boolean closed;
 
-    /** An empty cache. */
+    /** An empty cache of layers whose heads remember by themselves. */
     public SequenceCache(
             CacheSpec spec, CacheShape shape, HeadFactory factory, PagePool pool, Kernels kernels, Workers workers) {
-        this(spec, shape, factory, pool, kernels, workers, new Head[shape.layers()][shape.kvHeads()]);
-        for (int layer = 0; layer < shape.layers(); layer++) {
-            for (int kvHead = 0; kvHead < shape.kvHeads(); kvHead++) {
-                heads[layer][kvHead] = factory.head(layer, kvHead, pool, kernels);
-            }
+        this(spec, shape, HeadStores.factory(shape, factory), pool, kernels, workers);
+    }
+
+    /** An empty cache. */
+    public SequenceCache(
+            CacheSpec spec, CacheShape shape, LayerFactory factory, PagePool pool, Kernels kernels, Workers workers) {
+        this(spec, shape, pool, kernels, workers, new LayerStore[shape.layers()]);
+        for (int layer = 0; layer < stores.length; layer++) {
+            stores[layer] = factory.layer(layer, pool, kernels);
         }
     }
 
     private SequenceCache(
-            CacheSpec spec,
-            CacheShape shape,
-            HeadFactory factory,
-            PagePool pool,
-            Kernels kernels,
-            Workers workers,
-            Head[][] heads) {
+            CacheSpec spec, CacheShape shape, PagePool pool, Kernels kernels, Workers workers, LayerStore[] stores) {
         this.spec = spec;
         this.shape = shape;
-        this.factory = factory;
         this.pool = pool;
         this.kernels = kernels;
         this.workers = workers;
-        this.heads = heads;
-        this.layers = new Layer[shape.layers()];
-        this.attention = new Attention(shape, kernels, workers, factory.keyTransform(), factory.valueTransform());
+        this.stores = stores;
+        this.layers = new Layer[stores.length];
+        this.attention = new Attention(shape, kernels, workers);
         for (int layer = 0; layer < layers.length; layer++) {
-            layers[layer] = new Layer(heads[layer]);
+            layers[layer] = new Layer(layer);
         }
     }
 
@@ -85,37 +80,27 @@ public final class SequenceCache implements RestorableCache {
         return layers[layer];
     }
 
-    /** The stores of one head. */
+    /** What one layer remembers. */
+    public LayerStore store(int layer) {
+        return stores[layer];
+    }
+
+    /** The stores of one head, in a layer whose heads remember by themselves. */
     public Head head(int layer, int kvHead) {
-        return heads[layer][kvHead];
+        return ((HeadStores) stores[layer]).head(kvHead);
     }
 
     @Override
     public void reserve(int tokens) {
         checkOpen();
         long wanted = 0;
-        for (Head[] layer : heads) {
-            wanted += wantedBytes(layer, tokens);
+        for (LayerStore store : stores) {
+            wanted += store.wantedBytes(tokens);
         }
         try (PagePool.Claim claim = pool.claim(wanted)) {
-            for (Head[] layer : heads) {
-                reserve(layer, tokens, claim);
+            for (LayerStore store : stores) {
+                store.reserve(tokens, claim);
             }
-        }
-    }
-
-    private static long wantedBytes(Head[] layer, int tokens) {
-        long wanted = 0;
-        for (Head head : layer) {
-            wanted += head.keys().wantedBytes(tokens) + head.values().wantedBytes(tokens);
-        }
-        return wanted;
-    }
-
-    private static void reserve(Head[] layer, int tokens, PagePool.Claim claim) {
-        for (Head head : layer) {
-            head.keys().reserve(tokens, claim);
-            head.values().reserve(tokens, claim);
         }
     }
 
@@ -123,10 +108,8 @@ public final class SequenceCache implements RestorableCache {
     public Footprint footprint() {
         checkOpen();
         Footprint sum = Footprint.ZERO;
-        for (Head[] layer : heads) {
-            for (Head head : layer) {
-                sum = sum.plus(head.keys().footprint()).plus(head.values().footprint());
-            }
+        for (LayerStore store : stores) {
+            sum = sum.plus(store.footprint());
         }
         return sum;
     }
@@ -134,13 +117,11 @@ public final class SequenceCache implements RestorableCache {
     @Override
     public KvCache fork() {
         checkBetweenSteps();
-        Head[][] copies = new Head[shape.layers()][shape.kvHeads()];
+        LayerStore[] copies = new LayerStore[stores.length];
         for (int layer = 0; layer < copies.length; layer++) {
-            for (int kvHead = 0; kvHead < copies[layer].length; kvHead++) {
-                copies[layer][kvHead] = heads[layer][kvHead].fork();
-            }
+            copies[layer] = stores[layer].fork();
         }
-        SequenceCache fork = new SequenceCache(spec, shape, factory, pool, kernels, workers, copies);
+        SequenceCache fork = new SequenceCache(spec, shape, pool, kernels, workers, copies);
         fork.length(length);
         return fork;
     }
@@ -156,11 +137,8 @@ public final class SequenceCache implements RestorableCache {
     public int rollbackLimit() {
         checkBetweenSteps();
         int limit = length;
-        for (Head[] layer : heads) {
-            for (Head head : layer) {
-                limit = Math.min(limit, length - head.keys().smallestSize());
-                limit = Math.min(limit, length - head.values().smallestSize());
-            }
+        for (LayerStore store : stores) {
+            limit = Math.min(limit, length - store.smallestSize());
         }
         return limit;
     }
@@ -172,11 +150,8 @@ public final class SequenceCache implements RestorableCache {
             throw new InvalidInputException("rollback of " + tokens + " tokens: " + spec.method() + " at length "
                     + length + " can take back 0 to " + limit);
         }
-        for (Head[] layer : heads) {
-            for (Head head : layer) {
-                head.keys().truncate(length - tokens);
-                head.values().truncate(length - tokens);
-            }
+        for (LayerStore store : stores) {
+            store.truncate(length - tokens);
         }
         length(length - tokens);
     }
@@ -185,23 +160,16 @@ public final class SequenceCache implements RestorableCache {
     public void save(OutputStream out, String modelFingerprint) throws IOException {
         checkBetweenSteps();
         SavedCache.write(out, spec, shape, modelFingerprint, length, data -> {
-            for (Head[] layer : heads) {
-                for (Head head : layer) {
-                    head.keys().write(data);
-                    head.values().write(data);
-                }
+            for (LayerStore store : stores) {
+                store.write(data);
             }
         });
     }
 
     @Override
     public void restore(DataInput in, int tokens) throws IOException {
-        for (Head[] layer : heads) {
-            for (Head head : layer) {
-                for (TokenStore store : new TokenStore[] {head.keys(), head.values()}) {
-                    store.read(in, tokens);
-                }
-            }
+        for (LayerStore store : stores) {
+            store.read(in, tokens);
         }
         length(tokens);
     }
@@ -210,10 +178,8 @@ public final class SequenceCache implements RestorableCache {
     public void close() {
         if (!closed) {
             closed = true;
-            for (Head[] layer : heads) {
-                for (Head head : layer) {
-                    head.release();
-                }
+            for (LayerStore store : stores) {
+                store.release();
             }
         }
     }
@@ -235,21 +201,22 @@ public final class SequenceCache implements RestorableCache {
 
     /** One layer's end of a step. */
     private final class Layer implements LayerCache {
-        private final Head[] own;
+        private final int index;
         private @Nullable TokenStates pending;
         private int length;
 
-        Layer(Head[] own) {
-            this.own = own;
+        Layer(int index) {
+            this.index = index;
         }
 
         @Override
         public void append(TokenStates states) {
             checkOpen();
-            long wanted = wantedBytes(own, states.count());
+            LayerStore store = stores[index];
+            long wanted = store.wantedBytes(states.count());
             if (wanted > 0) {
                 try (PagePool.Claim claim = pool.claim(wanted)) {
-                    SequenceCache.reserve(own, states.count(), claim);
+                    store.reserve(states.count(), claim);
                 }
             }
             pending = states;
@@ -263,9 +230,9 @@ public final class SequenceCache implements RestorableCache {
                 throw new IllegalStateException("attend without an append of the same tokens");
             }
             pending = null;
-            attention.run(own, states, queries, output);
+            attention.run(stores[index], states, queries, output);
             length += states.count();
-            if (this == layers[layers.length - 1]) {
+            if (index == stores.length - 1) {
                 SequenceCache.this.length = length;
             }
         }

@@ -7,8 +7,8 @@ final class StepScratch {
     final Scratch store = new Scratch();
     /** Queries of a block of rows, scaled, {@code [rows][headDim]}. */
     float[] queries = new float[0];
-    /** The same in the basis of the stored keys. */
-    float[] storedQueries = new float[0];
+    /** The same as the stored keys want them, {@code [rows][queryWidth]}. */
+    float[] prepared = new float[0];
     /** Scores, then weights, {@code [rows][TILE + padding]}. */
     float[] scores = new float[0];
     /** Weighted values so far, {@code [rows][headDim]}. */
@@ -18,9 +18,9 @@ final class StepScratch {
 
     float[] totals = new float[0];
 
-    void fit(int rows, int headDim, int scoreStride) {
+    void fit(int rows, int headDim, int queryWidth, int scoreStride) {
         queries = Scratch.grown(queries, rows * headDim);
-        storedQueries = Scratch.grown(storedQueries, rows * headDim);
+        prepared = Scratch.grown(prepared, rows * queryWidth);
         sums = Scratch.grown(sums, rows * headDim);
         scores = Scratch.grown(scores, rows * scoreStride);
         maxima = Scratch.grown(maxima, rows);

@@ -1,8 +1,9 @@
 package dev.kvasir.cache.store;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
-/** Buffers of one thread at work on one KV head; they stay in the processor's caches and grow only when a shape does. */
+/** Buffers of one thread at work on one part of a step; they stay in the processor's caches and grow only when a shape does. */
 public final class Scratch {
     /** Slots of an attention tile. */
     public static final int TILE = 256;
@@ -10,6 +11,9 @@ public final class Scratch {
     private float[] tile = new float[0];
     private float[] lanes = new float[0];
     private float[] work = new float[0];
+    private float[] held = new float[0];
+    private @Nullable Object holder;
+    private int heldSlot;
 
     /** A tile of unpacked keys or values of at least {@code size} numbers. */
     public float[] tile(int size) {
@@ -27,6 +31,33 @@ public final class Scratch {
     public float[] work(int size) {
         work = grown(work, size);
         return work;
+    }
+
+    /**
+     * A tile that several heads read one after the other, of at least {@code size} numbers.
+     *
+     * @see #holds
+     */
+    public float[] hold(Object owner, int slot, int size) {
+        held = grown(held, size);
+        holder = owner;
+        heldSlot = slot;
+        return held;
+    }
+
+    /** Whether the held tile is that of {@code owner} from {@code slot} on, so that it need not be made again. */
+    public boolean holds(Object owner, int slot) {
+        return holder == owner && heldSlot == slot;
+    }
+
+    /** The held tile. */
+    public float[] held() {
+        return held;
+    }
+
+    /** Forgets whose tile is held: what was stored may have changed. */
+    public void letGo() {
+        holder = null;
     }
 
     /** {@code array} if it is long enough, else a longer one with the same content. */

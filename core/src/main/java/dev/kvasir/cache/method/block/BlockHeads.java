@@ -51,12 +51,12 @@ final class BlockHeads implements HeadFactory {
     }
 
     @Override
-    public Transform keyTransform() {
+    public Transform keyTransform(int layer, int kvHead) {
         return transform;
     }
 
     @Override
-    public Transform valueTransform() {
+    public Transform valueTransform(int layer, int kvHead) {
         return transform;
     }
 

@@ -1,0 +1,98 @@
+package dev.kvasir.cache.attention;
+
+import dev.kvasir.cache.Footprint;
+import dev.kvasir.cache.PagePool;
+import dev.kvasir.cache.Queries;
+import dev.kvasir.cache.TokenStates;
+import dev.kvasir.cache.store.KeyReader;
+import dev.kvasir.cache.store.Scratch;
+import dev.kvasir.cache.store.ValueReader;
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+import java.util.Optional;
+
+/**
+ * What one layer of a sequence remembers: written a step at a time, read head by head. Its tokens fill slots 0 to {@link
+ * #size} - 1 of every head; a slot need not be a position.
+ *
+ * <p>{@link HeadStores} serves methods whose heads remember by themselves. A method whose heads share scales, rotations or
+ * decisions implements this itself.
+ *
+ * <p>A step: {@link #begin}, then {@link #append} for each part, some at a time on several threads, then {@link #end}. All
+ * of it comes after the attention of the step's tokens, unless {@link #storesFirst}.
+ */
+public interface LayerStore {
+    /** Slots in use. */
+    int size();
+
+    /** The keys of a head. */
+    KeyReader keys(int kvHead);
+
+    /** The values of a head. */
+    ValueReader values(int kvHead);
+
+    /**
+     * Whether all heads are read together, tile by tile, because a tile costs as much for one head as for all. A reader may
+     * then {@linkplain Scratch#hold hold} the tile for the heads that follow.
+     */
+    default boolean readsHeadsTogether() {
+        return false;
+    }
+
+    /**
+     * Whether a step of {@code count} tokens is stored before it attends, so that its tokens see each other, and
+     * themselves, as stored. Slots must then be in the order of positions.
+     */
+    default boolean storesFirst(int count) {
+        return false;
+    }
+
+    /** Who wants to see the attention weights of the coming step. */
+    default Optional<WeightObserver> observer() {
+        return Optional.empty();
+    }
+
+    /** Bytes that {@link #reserve} would take for {@code tokens} more tokens. */
+    long wantedBytes(int tokens);
+
+    /** Makes room for {@code tokens} more tokens; what follows allocates nothing. */
+    void reserve(int tokens, PagePool.Claim claim);
+
+    /** Takes the states it will store: arrays are valid until {@link #end}. Not called inside a worker's part. */
+    void begin(TokenStates states, Queries queries);
+
+    /** Parts of {@link #append} that may run at the same time. */
+    int appendParts();
+
+    /** Stores one part of the step's tokens. */
+    void append(int part, Scratch scratch);
+
+    /** All parts are done. */
+    default void end() {}
+
+    /** The smallest size {@link #truncate} can bring this layer to. */
+    int smallestSize();
+
+    /** Forgets all tokens from slot {@code size} on. */
+    void truncate(int size);
+
+    /** Bytes of the pages held, by kind. */
+    Footprint footprint();
+
+    /** A second layer with the same content, which shares this one's pages. */
+    LayerStore fork();
+
+    /** Writes what {@link #read} needs. */
+    void write(DataOutput out) throws IOException;
+
+    /**
+     * Fills this empty layer with what {@link #write} wrote of {@code size} tokens.
+     *
+     * @throws dev.kvasir.cache.CacheFileException if the content cannot be of this layer
+     */
+    void read(DataInput in, int size) throws IOException;
+
+    /** Gives all pages back. */
+    void release();
+}
