@@ -83,11 +83,18 @@ final class OwnTokens {
 
     /** As {@link dev.kvasir.cache.store.ValueReader#addWeighted}. */
     void addWeighted(
-            int kvHead, float[] weights, int weightOffset, int stride, int rows, int from, int to, float[] out, int at) {
+            int kvHead,
+            float[] weights,
+            int weightOffset,
+            int stride,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int at) {
         int first = from * width + kvHead * headDim;
         int tokens = to - from;
-        kernels.sums(
-                weights, weightOffset, stride, rows, values, first, width, tokens, headDim, out, at, headDim);
+        kernels.sums(weights, weightOffset, stride, rows, values, first, width, tokens, headDim, out, at, headDim);
     }
 
     /** The step is over. */

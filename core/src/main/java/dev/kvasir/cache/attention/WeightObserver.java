@@ -18,7 +18,7 @@ public interface WeightObserver {
         return 0;
     }
 
-    /** The slot after the last stored one whose weights are wanted. */
+    /** The slot after the last stored one whose weights are wanted. Where a step is stored first, its tokens are stored slots. */
     int toSlot();
 
     /**

@@ -8,6 +8,7 @@ import dev.kvasir.cache.kernel.Element;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
+import java.util.List;
 
 /**
  * Keys behind a residual: the newest {@code size mod residual} tokens are exact; whenever {@code residual} of them have
@@ -17,23 +18,25 @@ import java.io.IOException;
  * whether it came alone or in a prompt.
  */
 public final class FlushingKeys implements KeyStore {
-    private final PackedKeys packed;
+    private final BlockKeys packed;
     private final ExactKeys window;
     private final Element element;
     private final int headDim;
     private final int residual;
+    private final KeyChain reader;
 
     /** A run of an empty packed store and an empty window whose pages hold {@code residual} tokens or a part of them. */
-    public FlushingKeys(PackedKeys packed, ExactKeys window, Element element, int headDim, int residual) {
+    public FlushingKeys(BlockKeys packed, ExactKeys window, Element element, int headDim, int residual) {
         this.packed = packed;
         this.window = window;
         this.element = element;
         this.headDim = headDim;
         this.residual = residual;
+        this.reader = new KeyChain(headDim, List.of(packed, window));
     }
 
     /** The quantized part. */
-    public PackedKeys packed() {
+    public BlockKeys packed() {
         return packed;
     }
 
@@ -118,6 +121,16 @@ public final class FlushingKeys implements KeyStore {
     }
 
     @Override
+    public int queryWidth(int width) {
+        return reader.queryWidth(width);
+    }
+
+    @Override
+    public void prepare(float[] queries, int offset, int rows, int width, float[] out, int outOffset, Scratch scratch) {
+        reader.prepare(queries, offset, rows, width, out, outOffset, scratch);
+    }
+
+    @Override
     public void scores(
             float[] queries,
             int queryOffset,
@@ -128,15 +141,7 @@ public final class FlushingKeys implements KeyStore {
             int outOffset,
             int outStride,
             Scratch scratch) {
-        int split = Math.clamp(packed.size(), from, to);
-        if (from < split) {
-            packed.scores(queries, queryOffset, rows, from, split, out, outOffset, outStride, scratch);
-        }
-        if (split < to) {
-            int base = packed.size();
-            int o = outOffset + split - from;
-            window.scores(queries, queryOffset, rows, split - base, to - base, out, o, outStride, scratch);
-        }
+        reader.scores(queries, queryOffset, rows, from, to, out, outOffset, outStride, scratch);
     }
 
     /** What is quantized stays: only the window can be forgotten. */

@@ -6,29 +6,32 @@ import dev.kvasir.cache.kernel.Element;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
+import java.util.List;
 
 /**
  * Values behind a residual, as {@link FlushingKeys}: for values quantized per channel, whose groups of tokens must be
  * complete before they can be made.
  */
 public final class FlushingValues implements ValueStore {
-    private final PackedValues packed;
+    private final BlockValues packed;
     private final ExactValues window;
     private final Element element;
     private final int headDim;
     private final int residual;
+    private final ValueChain reader;
 
     /** A run of an empty packed store and an empty ring of {@code residual} tokens. */
-    public FlushingValues(PackedValues packed, ExactValues window, Element element, int headDim, int residual) {
+    public FlushingValues(BlockValues packed, ExactValues window, Element element, int headDim, int residual) {
         this.packed = packed;
         this.window = window;
         this.element = element;
         this.headDim = headDim;
         this.residual = residual;
+        this.reader = new ValueChain(List.of(packed, window));
     }
 
     /** The quantized part. */
-    public PackedValues packed() {
+    public BlockValues packed() {
         return packed;
     }
 
@@ -120,8 +123,7 @@ public final class FlushingValues implements ValueStore {
             float[] out,
             int outOffset,
             Scratch scratch) {
-        SlidingValues.addWeighted(
-                packed, window, weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
+        reader.addWeighted(weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
     }
 
     @Override

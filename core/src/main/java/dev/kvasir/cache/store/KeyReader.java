@@ -1,6 +1,7 @@
 package dev.kvasir.cache.store;
 
 /** What one KV head reads of its keys: scores of queries against ranges of slots. */
+@FunctionalInterface
 public interface KeyReader {
     /** Numbers of a prepared query of a head of {@code headDim} channels. */
     default int queryWidth(int headDim) {
@@ -25,7 +26,7 @@ public interface KeyReader {
      *
      * <p>May write up to 31 numbers more beyond each row's end, whose values mean nothing.
      *
-     * @param queries {@code [rows][queryWidth]}: the prepared rows of all query heads that share this KV head
+     * @param queries the rows of one {@link #prepare}, as it laid them out
      * @param from a multiple of 32, or of the tile of whoever asks
      */
     void scores(

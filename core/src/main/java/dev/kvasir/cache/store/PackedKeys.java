@@ -19,7 +19,7 @@ import java.util.Arrays;
  * <p>{@link Axis#PER_DEPTH} is a scale for each channel and group of tokens (per-channel keys): tokens come and go in
  * whole blocks. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
  */
-public final class PackedKeys implements KeyStore {
+public final class PackedKeys implements BlockKeys {
     /** From so many query rows on, unpacking a tile once costs less than reading its codes for each row. */
     private static final int UNPACK_ROWS = 4;
 
@@ -46,7 +46,7 @@ public final class PackedKeys implements KeyStore {
         return Math.ceilDiv(tokens, layout.lanes()) * layout.bytes();
     }
 
-    /** Tokens that must be appended together. */
+    @Override
     public int block() {
         return block;
     }
@@ -102,8 +102,8 @@ public final class PackedKeys implements KeyStore {
         }
     }
 
-    /** Stores {@code count} tokens, a multiple of the block, given as {@code columns[channel][token]}. */
-    void appendColumns(float[] columns, int offset, int stride, int count, Scratch scratch) {
+    @Override
+    public void appendColumns(float[] columns, int offset, int stride, int count, Scratch scratch) {
         if (count % block != 0) {
             throw new IllegalArgumentException(count + " tokens, block " + block);
         }
@@ -111,6 +111,12 @@ public final class PackedKeys implements KeyStore {
         float[] work = scratch.work(Kernels.workSize(layout));
         kernels.pack(layout, page(size), lane, lane + count, 0, layout.depth(), columns, offset, stride, work);
         size += count;
+    }
+
+    /** The channels {@code from} to {@code to - 1} as keys by themselves: a head's share of keys that heads hold together. */
+    public KeyReader channels(int from, int to) {
+        return (queries, queryOffset, rows, slotFrom, slotTo, out, outOffset, outStride, scratch) ->
+                read(from, to, queries, queryOffset, rows, slotFrom, slotTo, out, outOffset, outStride, scratch);
     }
 
     @Override
@@ -124,59 +130,47 @@ public final class PackedKeys implements KeyStore {
             int outOffset,
             int outStride,
             Scratch scratch) {
+        read(0, layout.depth(), queries, queryOffset, rows, from, to, out, outOffset, outStride, scratch);
+    }
+
+    private void read(
+            int channelFrom,
+            int channelTo,
+            float[] queries,
+            int queryOffset,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int outOffset,
+            int outStride,
+            Scratch scratch) {
         int lanes = layout.lanes();
+        int depth = channelTo - channelFrom;
         int slot = from;
         while (slot < to) {
             int lane = slot % lanes;
             int end = Math.min(lanes, lane + to - slot);
             int o = outOffset + slot - from;
+            MemorySegment page = page(slot);
             if (rows < UNPACK_ROWS) {
-                readCodes(queries, queryOffset, rows, page(slot), lane, end, out, o, outStride, scratch);
+                int whole = Math.ceilDiv(end, PackedLayout.UNIT) * PackedLayout.UNIT;
+                float[] work = scratch.work(Kernels.workSize(layout));
+                for (int r = 0; r < rows; r++) {
+                    int at = o + r * outStride;
+                    int q = queryOffset + r * depth;
+                    Arrays.fill(out, at, at + whole - lane, 0f);
+                    kernels.accumulate(layout, page, lane, whole, channelFrom, channelTo, queries, q, out, at, work);
+                }
             } else {
-                readTiles(queries, queryOffset, rows, page(slot), lane, end, out, o, outStride, scratch);
+                float[] tile = scratch.tile(depth * PANEL);
+                float[] work = scratch.work(Kernels.workSize(layout));
+                for (int panel = lane; panel < end; panel += PANEL) {
+                    kernels.unpack(layout, page, panel, panel + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
+                    kernels.dots(queries, queryOffset, depth, rows, tile, 0, depth, out, o + panel - lane, outStride);
+                }
             }
             slot += end - lane;
-        }
-    }
-
-    private void readCodes(
-            float[] queries,
-            int queryOffset,
-            int rows,
-            MemorySegment page,
-            int lane,
-            int end,
-            float[] out,
-            int outOffset,
-            int outStride,
-            Scratch scratch) {
-        int depth = layout.depth();
-        int whole = Math.ceilDiv(end, PackedLayout.UNIT) * PackedLayout.UNIT;
-        float[] work = scratch.work(Kernels.workSize(layout));
-        for (int r = 0; r < rows; r++) {
-            int o = outOffset + r * outStride;
-            Arrays.fill(out, o, o + whole - lane, 0f);
-            kernels.accumulate(layout, page, lane, whole, 0, depth, queries, queryOffset + r * depth, out, o, work);
-        }
-    }
-
-    private void readTiles(
-            float[] queries,
-            int queryOffset,
-            int rows,
-            MemorySegment page,
-            int from,
-            int end,
-            float[] out,
-            int outOffset,
-            int outStride,
-            Scratch scratch) {
-        int depth = layout.depth();
-        float[] tile = scratch.tile(depth * PANEL);
-        float[] work = scratch.work(Kernels.workSize(layout));
-        for (int lane = from; lane < end; lane += PANEL) {
-            kernels.unpack(layout, page, lane, lane + PANEL, 0, depth, tile, 0, PANEL, work);
-            kernels.dots(queries, queryOffset, depth, rows, tile, 0, depth, out, outOffset + lane - from, outStride);
         }
     }
 

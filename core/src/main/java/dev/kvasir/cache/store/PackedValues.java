@@ -17,7 +17,7 @@ import java.util.Arrays;
  * <p>{@link Axis#PER_DEPTH} is a scale for each token and group of channels (per-token values): tokens come one by one.
  * {@link Axis#PER_LANE} is a scale for each channel and group of tokens: tokens come in whole groups.
  */
-public final class PackedValues implements ValueStore {
+public final class PackedValues implements BlockValues {
     /** Tokens of the widest code word. */
     private static final int WORD = 32;
 
@@ -53,7 +53,7 @@ public final class PackedValues implements ValueStore {
         return new Footprint(pages * layout.codeBytes(), pages * layout.scaleBytes(), 0, 0, 0);
     }
 
-    /** Tokens that must be appended together. */
+    @Override
     public int block() {
         return block;
     }
@@ -108,6 +108,12 @@ public final class PackedValues implements ValueStore {
         }
     }
 
+    /** The channels {@code from} to {@code to - 1} as values by themselves: a head's share of values that heads hold together. */
+    public ValueReader channels(int from, int to) {
+        return (weights, weightOffset, weightStride, rows, slotFrom, slotTo, out, outOffset, scratch) ->
+                read(from, to, weights, weightOffset, weightStride, rows, slotFrom, slotTo, out, outOffset, scratch);
+    }
+
     @Override
     public void addWeighted(
             float[] weights,
@@ -119,6 +125,23 @@ public final class PackedValues implements ValueStore {
             float[] out,
             int outOffset,
             Scratch scratch) {
+        int lanes = layout.lanes();
+        read(0, lanes, weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
+    }
+
+    private void read(
+            int laneFrom,
+            int laneTo,
+            float[] weights,
+            int weightOffset,
+            int weightStride,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int outOffset,
+            Scratch scratch) {
+        int lanes = laneTo - laneFrom;
         int slot = from;
         while (slot < to) {
             int depth = slot % layout.depth();
@@ -126,11 +149,24 @@ public final class PackedValues implements ValueStore {
             int w = weightOffset + slot - from;
             if (rows < UNPACK_ROWS) {
                 for (int r = 0; r < rows; r++) {
-                    int o = outOffset + r * layout.lanes();
-                    readCodes(weights, w + r * weightStride, page(slot), depth, end, out, o, scratch);
+                    int o = outOffset + r * lanes;
+                    int wr = w + r * weightStride;
+                    readCodes(laneFrom, laneTo, weights, wr, page(slot), depth, end, out, o, scratch);
                 }
             } else {
-                readTiles(weights, w, weightStride, rows, page(slot), depth, end, out, outOffset, scratch);
+                readTiles(
+                        laneFrom,
+                        laneTo,
+                        weights,
+                        w,
+                        weightStride,
+                        rows,
+                        page(slot),
+                        depth,
+                        end,
+                        out,
+                        outOffset,
+                        scratch);
             }
             slot += end - depth;
         }
@@ -141,6 +177,8 @@ public final class PackedValues implements ValueStore {
     }
 
     private void readCodes(
+            int laneFrom,
+            int laneTo,
             float[] weights,
             int weightOffset,
             MemorySegment page,
@@ -162,10 +200,12 @@ public final class PackedValues implements ValueStore {
             System.arraycopy(weights, weightOffset, x, depth - first, end - depth);
         }
         float[] work = scratch.work(Kernels.workSize(layout));
-        kernels.accumulate(layout, page, 0, layout.lanes(), first, last, x, xOffset, out, o, work);
+        kernels.accumulate(layout, page, laneFrom, laneTo, first, last, x, xOffset, out, o, work);
     }
 
     private void readTiles(
+            int laneFrom,
+            int laneTo,
             float[] weights,
             int weightOffset,
             int weightStride,
@@ -176,17 +216,17 @@ public final class PackedValues implements ValueStore {
             float[] out,
             int outOffset,
             Scratch scratch) {
-        int lanes = layout.lanes();
+        int lanes = laneTo - laneFrom;
         int whole = wholeDepth();
         int first = from / whole * whole;
         int last = Math.ceilDiv(end, whole) * whole;
         float[] tile = scratch.tile((last - first) * TILE_LANES);
         float[] work = scratch.work(Kernels.workSize(layout));
-        for (int lane = 0; lane < lanes; lane += TILE_LANES) {
-            int width = Math.min(TILE_LANES, lanes - lane);
+        for (int lane = laneFrom; lane < laneTo; lane += TILE_LANES) {
+            int width = Math.min(TILE_LANES, laneTo - lane);
             kernels.unpack(layout, page, lane, lane + width, first, last, tile, 0, width, work);
             int m = (from - first) * width;
-            int o = outOffset + lane;
+            int o = outOffset + lane - laneFrom;
             kernels.sums(weights, weightOffset, weightStride, rows, tile, m, width, end - from, width, out, o, lanes);
         }
     }

@@ -11,6 +11,7 @@ public final class Scratch {
     private float[] tile = new float[0];
     private float[] lanes = new float[0];
     private float[] work = new float[0];
+    private float[] chained = new float[0];
     private float[] held = new float[0];
     private @Nullable Object holder;
     private int heldSlot;
@@ -25,6 +26,12 @@ public final class Scratch {
     public float[] lanes(int size) {
         lanes = grown(lanes, size);
         return lanes;
+    }
+
+    /** Scores on their way through a {@link KeyChain}. */
+    float[] chained(int size) {
+        chained = grown(chained, size);
+        return chained;
     }
 
     /** What a kernel needs for itself. */
@@ -46,6 +53,7 @@ public final class Scratch {
     }
 
     /** Whether the held tile is that of {@code owner} from {@code slot} on, so that it need not be made again. */
+    @SuppressWarnings("ReferenceEquality") // the very owner, not an equal one
     public boolean holds(Object owner, int slot) {
         return holder == owner && heldSlot == slot;
     }

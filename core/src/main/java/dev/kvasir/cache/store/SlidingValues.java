@@ -7,6 +7,7 @@ import dev.kvasir.cache.kernel.Element;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
+import java.util.List;
 
 /**
  * Values behind a sliding window: the newest {@code residual} tokens are exact, and each token that leaves the window is
@@ -22,6 +23,7 @@ public final class SlidingValues implements ValueStore {
     private final Element element;
     private final int headDim;
     private final int residual;
+    private final ValueChain reader;
 
     /** A run of an empty packed store that takes tokens one by one and an empty ring of {@code residual} tokens. */
     public SlidingValues(PackedValues packed, ExactValues window, Element element, int headDim, int residual) {
@@ -30,6 +32,7 @@ public final class SlidingValues implements ValueStore {
         this.element = element;
         this.headDim = headDim;
         this.residual = residual;
+        this.reader = new ValueChain(List.of(packed, window));
     }
 
     /** The quantized part. */
@@ -94,31 +97,7 @@ public final class SlidingValues implements ValueStore {
             float[] out,
             int outOffset,
             Scratch scratch) {
-        addWeighted(packed, window, weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
-    }
-
-    /** The weighted sum over a packed store followed by an exact one: the weights are cut where the values are. */
-    static void addWeighted(
-            PackedValues packed,
-            ExactValues window,
-            float[] weights,
-            int weightOffset,
-            int weightStride,
-            int rows,
-            int from,
-            int to,
-            float[] out,
-            int outOffset,
-            Scratch scratch) {
-        int base = packed.size();
-        int split = Math.clamp(base, from, to);
-        if (from < split) {
-            packed.addWeighted(weights, weightOffset, weightStride, rows, from, split, out, outOffset, scratch);
-        }
-        if (split < to) {
-            int w = weightOffset + split - from;
-            window.addWeighted(weights, w, weightStride, rows, split - base, to - base, out, outOffset, scratch);
-        }
+        reader.addWeighted(weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
     }
 
     /** What is quantized stays: only the window can be forgotten. */

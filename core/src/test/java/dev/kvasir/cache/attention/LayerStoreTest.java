@@ -123,13 +123,20 @@ final class LayerStoreTest {
     }
 
     private static SequenceCache cache(
-            PagePool pool, boolean together, boolean first, @org.jspecify.annotations.Nullable Sums sums, Workers workers) {
+            PagePool pool,
+            boolean together,
+            boolean first,
+            @org.jspecify.annotations.Nullable Sums sums,
+            Workers workers) {
         LayerFactory plain = HeadStores.factory(
                 SHAPE,
                 (layer, kvHead, pages, kernels) -> new Head(
                         new ExactKeys(pages, kernels, Element.F32, SHAPE.headDim(), 64, false),
                         new ExactValues(pages, kernels, Element.F32, SHAPE.headDim(), 64, 0)));
-        LayerFactory asking = (layer, pages, kernels) -> new Asking(plain.layer(layer, pages, kernels), together, first,
+        LayerFactory asking = (layer, pages, kernels) -> new Asking(
+                plain.layer(layer, pages, kernels),
+                together,
+                first,
                 Optional.ofNullable(layer == SHAPE.layers() - 1 ? sums : null));
         return new SequenceCache(CacheSpec.parse("exact"), SHAPE, asking, pool, Kernels.best(), workers);
     }

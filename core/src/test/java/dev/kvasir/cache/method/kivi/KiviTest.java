@@ -117,8 +117,9 @@ class KiviTest {
                     steps.feed(mixed, Math.min(n - mixed.length(), 1 + random.nextInt(2 * residual)));
                 }
                 for (SequenceCache other : new SequenceCache[] {single, mixed}) {
-                    assertThat(StoreContents.codes(keys(other).packed()))
-                            .isDeepEqualTo(StoreContents.codes(keys(prompt).packed()));
+                    assertThat(StoreContents.codes((PackedKeys) keys(other).packed()))
+                            .isDeepEqualTo(StoreContents.codes(
+                                    (PackedKeys) keys(prompt).packed()));
                     assertThat(StoreContents.codes(values(other).packed()))
                             .isDeepEqualTo(StoreContents.codes(values(prompt).packed()));
                     // Scales and windows too: what they decode to is equal.
@@ -136,7 +137,7 @@ class KiviTest {
         try (PagePool pool = Steps.pool();
                 SequenceCache cache = create("kivi(residual=32, bits=" + bits + ")", pool)) {
             steps.feed(cache, 256);
-            PackedKeys keys = keys(cache).packed();
+            PackedKeys keys = (PackedKeys) keys(cache).packed();
             PackedValues values = values(cache).packed();
             float[][] k = StoreContents.keys(keys, 64);
             float[][] v = StoreContents.values(values, 64);

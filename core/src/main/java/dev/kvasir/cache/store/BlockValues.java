@@ -1,0 +1,10 @@
+package dev.kvasir.cache.store;
+
+/** Values that take tokens in whole blocks: what a window {@linkplain FlushingValues flushes} into. */
+public interface BlockValues extends ValueStore {
+    /** Tokens that must come together; 1 where they may come alone. */
+    int block();
+
+    @Override
+    BlockValues fork();
+}

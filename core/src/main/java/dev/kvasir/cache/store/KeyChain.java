@@ -1,0 +1,99 @@
+package dev.kvasir.cache.store;
+
+import java.util.List;
+
+/**
+ * Key stores read one after the other as if they were one: tiers, windows, segments. Each has its own form of the queries;
+ * the borders between them may be anywhere.
+ */
+public final class KeyChain implements KeyReader {
+    private static final int PANEL = 32;
+
+    private final int headDim;
+    private final List<? extends KeyStore> parts;
+
+    /** Reads {@code parts}, a list that may grow and shrink between steps, in their order. */
+    public KeyChain(int headDim, List<? extends KeyStore> parts) {
+        this.headDim = headDim;
+        this.parts = parts;
+    }
+
+    /** Slots of all parts. */
+    public int size() {
+        int size = 0;
+        for (KeyStore part : parts) {
+            size += part.size();
+        }
+        return size;
+    }
+
+    /** Each part's queries follow those of the parts before it: {@code [parts][rows][its queryWidth]}. */
+    @Override
+    public int queryWidth(int width) {
+        int sum = 0;
+        for (KeyStore part : parts) {
+            sum += part.queryWidth(width);
+        }
+        return sum;
+    }
+
+    @Override
+    public void prepare(float[] queries, int offset, int rows, int width, float[] out, int outOffset, Scratch scratch) {
+        int at = outOffset;
+        for (KeyStore part : parts) {
+            part.prepare(queries, offset, rows, width, out, at, scratch);
+            at += rows * part.queryWidth(width);
+        }
+    }
+
+    @Override
+    public void scores(
+            float[] queries,
+            int queryOffset,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int outOffset,
+            int outStride,
+            Scratch scratch) {
+        int base = 0;
+        int query = queryOffset;
+        for (int i = 0; i < parts.size() && base < to; i++) {
+            KeyStore part = parts.get(i);
+            int first = Math.max(from, base) - base;
+            int end = Math.min(to - base, part.size());
+            if (first < end) {
+                int at = outOffset + base + first - from;
+                score(part, queries, query, rows, first, end, out, at, outStride, scratch);
+            }
+            base += part.size();
+            query += rows * part.queryWidth(headDim);
+        }
+    }
+
+    private static void score(
+            KeyStore part,
+            float[] queries,
+            int query,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int at,
+            int outStride,
+            Scratch scratch) {
+        int start = from / PANEL * PANEL;
+        if (start == from) {
+            part.scores(queries, query, rows, from, to, out, at, outStride, scratch);
+            return;
+        }
+        // A store wants to start at a whole panel, and what is before belongs to the part before.
+        int stride = to - start + PANEL;
+        float[] whole = scratch.chained(rows * stride);
+        part.scores(queries, query, rows, start, to, whole, 0, stride, scratch);
+        for (int r = 0; r < rows; r++) {
+            System.arraycopy(whole, r * stride + from - start, out, at + r * outStride, to - from);
+        }
+    }
+}
