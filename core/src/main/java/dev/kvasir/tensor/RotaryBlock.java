@@ -79,8 +79,7 @@ public final class RotaryBlock {
         }
     }
 
-    private void turnRowBack(
-            float[] x, int x0, float[] cosine, float[] sine, int angles, float[] out, int out0) {
+    private void turnRowBack(float[] x, int x0, float[] cosine, float[] sine, int angles, float[] out, int out0) {
         int bound = F.loopBound(half);
         for (int i = 0; i < bound; i += LANES) {
             FloatVector a = FloatVector.fromArray(F, x, x0 + i);

@@ -31,7 +31,8 @@ final class RotaryBlockTest {
                 assertThat(dot(back, column(turned, headDim, j))).isCloseTo(expected, within(2e-5 * headDim));
                 // One position off is another number: the test can fail.
                 if (j > 0) {
-                    assertThat(Math.abs(dot(back, column(turned, headDim, j - 1)) - expected)).isGreaterThan(1e-3);
+                    assertThat(Math.abs(dot(back, column(turned, headDim, j - 1)) - expected))
+                            .isGreaterThan(1e-3);
                 }
             }
         }

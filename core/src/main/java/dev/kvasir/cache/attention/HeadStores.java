@@ -193,6 +193,11 @@ public final class HeadStores implements LayerStore {
     /** Keys in another basis, to which queries are brought. */
     private record TurnedKeys(KeyReader inner, Transform transform) implements KeyReader {
         @Override
+        public int size() {
+            return inner.size();
+        }
+
+        @Override
         public int queryWidth(int headDim) {
             return inner.queryWidth(headDim);
         }
@@ -223,6 +228,11 @@ public final class HeadStores implements LayerStore {
 
     /** Values in another basis, from which sums are brought back. */
     private record TurnedValues(ValueReader inner, Transform transform) implements ValueReader {
+        @Override
+        public int size() {
+            return inner.size();
+        }
+
         @Override
         public void addWeighted(
                 float[] weights,

@@ -3,25 +3,25 @@ package dev.kvasir.cache.store;
 import java.util.List;
 
 /**
- * Key stores read one after the other as if they were one: tiers, windows, segments. Each has its own form of the queries;
+ * Keys read one after the other as if they were one: tiers, windows, segments. Each has its own form of the queries;
  * the borders between them may be anywhere.
  */
 public final class KeyChain implements KeyReader {
     private static final int PANEL = 32;
 
     private final int headDim;
-    private final List<? extends KeyStore> parts;
+    private final List<? extends KeyReader> parts;
 
     /** Reads {@code parts}, a list that may grow and shrink between steps, in their order. */
-    public KeyChain(int headDim, List<? extends KeyStore> parts) {
+    public KeyChain(int headDim, List<? extends KeyReader> parts) {
         this.headDim = headDim;
         this.parts = parts;
     }
 
-    /** Slots of all parts. */
+    @Override
     public int size() {
         int size = 0;
-        for (KeyStore part : parts) {
+        for (KeyReader part : parts) {
             size += part.size();
         }
         return size;
@@ -31,7 +31,7 @@ public final class KeyChain implements KeyReader {
     @Override
     public int queryWidth(int width) {
         int sum = 0;
-        for (KeyStore part : parts) {
+        for (KeyReader part : parts) {
             sum += part.queryWidth(width);
         }
         return sum;
@@ -40,7 +40,7 @@ public final class KeyChain implements KeyReader {
     @Override
     public void prepare(float[] queries, int offset, int rows, int width, float[] out, int outOffset, Scratch scratch) {
         int at = outOffset;
-        for (KeyStore part : parts) {
+        for (KeyReader part : parts) {
             part.prepare(queries, offset, rows, width, out, at, scratch);
             at += rows * part.queryWidth(width);
         }
@@ -60,7 +60,7 @@ public final class KeyChain implements KeyReader {
         int base = 0;
         int query = queryOffset;
         for (int i = 0; i < parts.size() && base < to; i++) {
-            KeyStore part = parts.get(i);
+            KeyReader part = parts.get(i);
             int first = Math.max(from, base) - base;
             int end = Math.min(to - base, part.size());
             if (first < end) {
@@ -73,7 +73,7 @@ public final class KeyChain implements KeyReader {
     }
 
     private static void score(
-            KeyStore part,
+            KeyReader part,
             float[] queries,
             int query,
             int rows,

@@ -115,8 +115,36 @@ public final class PackedKeys implements BlockKeys {
 
     /** The channels {@code from} to {@code to - 1} as keys by themselves: a head's share of keys that heads hold together. */
     public KeyReader channels(int from, int to) {
-        return (queries, queryOffset, rows, slotFrom, slotTo, out, outOffset, outStride, scratch) ->
-                read(from, to, queries, queryOffset, rows, slotFrom, slotTo, out, outOffset, outStride, scratch);
+        return new Channels(from, to);
+    }
+
+    private final class Channels implements KeyReader {
+        private final int first;
+        private final int end;
+
+        Channels(int first, int end) {
+            this.first = first;
+            this.end = end;
+        }
+
+        @Override
+        public int size() {
+            return size;
+        }
+
+        @Override
+        public void scores(
+                float[] queries,
+                int queryOffset,
+                int rows,
+                int from,
+                int to,
+                float[] out,
+                int outOffset,
+                int outStride,
+                Scratch scratch) {
+            PackedKeys.this.read(first, end, queries, queryOffset, rows, from, to, out, outOffset, outStride, scratch);
+        }
     }
 
     @Override

@@ -110,8 +110,37 @@ public final class PackedValues implements BlockValues {
 
     /** The channels {@code from} to {@code to - 1} as values by themselves: a head's share of values that heads hold together. */
     public ValueReader channels(int from, int to) {
-        return (weights, weightOffset, weightStride, rows, slotFrom, slotTo, out, outOffset, scratch) ->
-                read(from, to, weights, weightOffset, weightStride, rows, slotFrom, slotTo, out, outOffset, scratch);
+        return new Channels(from, to);
+    }
+
+    private final class Channels implements ValueReader {
+        private final int first;
+        private final int end;
+
+        Channels(int first, int end) {
+            this.first = first;
+            this.end = end;
+        }
+
+        @Override
+        public int size() {
+            return size;
+        }
+
+        @Override
+        public void addWeighted(
+                float[] weights,
+                int weightOffset,
+                int weightStride,
+                int rows,
+                int from,
+                int to,
+                float[] out,
+                int outOffset,
+                Scratch scratch) {
+            PackedValues.this.read(
+                    first, end, weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
+        }
     }
 
     @Override

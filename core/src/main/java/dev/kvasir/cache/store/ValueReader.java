@@ -1,8 +1,10 @@
 package dev.kvasir.cache.store;
 
 /** What one KV head reads of its values: weighted sums over ranges of slots. */
-@FunctionalInterface
 public interface ValueReader {
+    /** Slots that can be read. */
+    int size();
+
     /**
      * {@code out[r] += sum over i of weights[r][i] * value[from + i]}, for slots {@code from} to {@code to - 1}.
      *
