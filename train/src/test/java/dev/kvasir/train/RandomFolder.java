@@ -66,7 +66,8 @@ record RandomFolder(int layers, int heads, int kvHeads, int headDim, boolean tie
     }
 
     private TensorInfo tensor(String name, int... shape) {
-        return new TensorInfo(name, type, Arrays.stream(shape).asLongStream().boxed().toList());
+        return new TensorInfo(
+                name, type, Arrays.stream(shape).asLongStream().boxed().toList());
     }
 
     private static ByteBuffer values(TensorInfo tensor) {
