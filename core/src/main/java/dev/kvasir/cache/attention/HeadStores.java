@@ -248,8 +248,8 @@ public final class HeadStores implements LayerStore {
         }
 
         @Override
-        public void finish(float[] sums, int offset, int rows) {
-            inner.finish(sums, offset, rows);
+        public void finish(float[] sums, int offset, int rows, Scratch scratch) {
+            inner.finish(sums, offset, rows, scratch);
             transform.invert(sums, offset, rows);
         }
     }
