@@ -78,9 +78,9 @@ public final class PowerIteration {
         long state = seed;
         for (int i = 0; i < count; i++) {
             state += 0x9e3779b97f4a7c15L;
-            long z = (state ^ state >>> 30) * 0xbf58476d1ce4e5b9L;
-            z = (z ^ z >>> 27) * 0x94d049bb133111ebL;
-            b[i] = ((z ^ z >>> 31) >>> 40) * 0x1p-24f;
+            long z = (state ^ (state >>> 30)) * 0xbf58476d1ce4e5b9L;
+            z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
+            b[i] = ((z ^ (z >>> 31)) >>> 40) * 0x1p-24f;
         }
     }
 
