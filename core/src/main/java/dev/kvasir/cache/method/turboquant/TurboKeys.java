@@ -25,6 +25,7 @@ import java.util.List;
  * for each part of the channels. A query is brought to {@code R q} and {@code S R q} once a step; no key is ever turned back.
  */
 final class TurboKeys implements KeyStore {
+    private static final float[] NONE = {};
     private static final int PANEL = Kernels.PANEL;
 
     private final Kernels kernels;
@@ -128,7 +129,7 @@ final class TurboKeys implements KeyStore {
         Panels.transpose(spare, 0, width, count, width, spare, panel, PANEL);
         PackedKeys store = codes.get(i);
         int first = store.size();
-        store.appendGiven(spare, panel, PANEL, count, spare, lengths, scratch);
+        store.appendGiven(spare, panel, PANEL, count, spare, NONE, lengths, scratch);
         if (part.sketch().isPresent()) {
             residual(store, first, width, count, spare, scratch);
             sketch(part.sketch().get(), signs.get(i), width, count, spare, scratch);
@@ -155,7 +156,7 @@ final class TurboKeys implements KeyStore {
         lengths(spare, width, count, sketch.constant(), spare, lengths);
         sketch.projection().apply(spare, 0, count);
         Panels.transpose(spare, 0, width, count, width, spare, panel, PANEL);
-        store.appendGiven(spare, panel, PANEL, count, spare, lengths, scratch);
+        store.appendGiven(spare, panel, PANEL, count, spare, NONE, lengths, scratch);
     }
 
     private void lengths(float[] rows, int width, int count, float factor, float[] out, int at) {

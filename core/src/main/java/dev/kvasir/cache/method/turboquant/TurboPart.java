@@ -1,5 +1,6 @@
 package dev.kvasir.cache.method.turboquant;
 
+import dev.kvasir.cache.codebook.Density;
 import dev.kvasir.cache.codebook.LloydMax;
 import dev.kvasir.cache.kernel.PackedLayout;
 import dev.kvasir.cache.kernel.PackedLayout.Axis;
@@ -50,7 +51,7 @@ record TurboPart(int width, Transform rotation, PackedLayout keys, PackedLayout 
     }
 
     private static Quantizer codes(int width, int bits) {
-        float[] levels = LloydMax.sphere(width, bits);
+        float[] levels = LloydMax.of(Density.sphere(width), bits).codebook().levels();
         return Quantizer.codebook(levels, levels, ScaleFormat.F16, ZeroFormat.NONE);
     }
 

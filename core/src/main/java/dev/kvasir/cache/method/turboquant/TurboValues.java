@@ -14,6 +14,7 @@ import java.util.List;
 
 /** Values as rotated codes and a length, for each part of the channels; sums are turned back once a step. */
 final class TurboValues implements ValueStore {
+    private static final float[] NONE = {};
     private static final int CHUNK = 32;
 
     private final Kernels kernels;
@@ -68,8 +69,9 @@ final class TurboValues implements ValueStore {
         if (!basis.decided()) {
             basis.decide(rows, offset, stride, count);
         }
-        for (int row = 0; row < count; row += CHUNK) {
-            int run = Math.min(CHUNK, count - row);
+        int row = 0;
+        while (row < count) {
+            int run = Math.min(count - row, CHUNK - size() % CHUNK);
             int channel = 0;
             for (int i = 0; i < parts.size(); i++) {
                 TurboPart part = parts.get(i);
@@ -81,9 +83,10 @@ final class TurboValues implements ValueStore {
                     spare[width * CHUNK + t] = (float) Math.sqrt(squares);
                 }
                 part.rotation().apply(spare, 0, run);
-                codes.get(i).appendGiven(spare, 0, width, run, spare, width * CHUNK, scratch);
+                codes.get(i).appendGiven(spare, 0, width, run, spare, NONE, width * CHUNK, scratch);
                 channel += width;
             }
+            row += run;
         }
     }
 
