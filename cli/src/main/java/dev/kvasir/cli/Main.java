@@ -68,8 +68,8 @@ public final class Main {
                 .addSubcommand(new InfoCommand(terminal))
                 .addSubcommand(new MethodsCommand(terminal))
                 .addSubcommand(new CalibrateCommand(terminal))
-                .addSubcommand(new CommandLine(new ConvertCommand(terminal))
-                        .addSubcommand(new ConvertBfpCommand(terminal)))
+                .addSubcommand(
+                        new CommandLine(new ConvertCommand(terminal)).addSubcommand(new ConvertBfpCommand(terminal)))
                 .addSubcommand(new TrainCommand(terminal))
                 .addSubcommand(new CommandLine(new TokenizerCommand(terminal))
                         .addSubcommand(new TokenizerTrainCommand(terminal)))

@@ -323,9 +323,9 @@ final class CommandsTest {
         String[][] ways = {{}, {"--text", text.toString(), "--samples", "2", "--length", "64"}};
         for (String[] way : ways) {
             String out = folder.resolve("sorted" + way.length).toString();
-            Run run = Run.of(Stream.concat(
-                            Stream.of("convert", "bfp", "-m", model, "-o", out, "--block", "8"), Stream.of(way))
-                    .toArray(String[]::new));
+            Run run = Run.of(
+                    Stream.concat(Stream.of("convert", "bfp", "-m", model, "-o", out, "--block", "8"), Stream.of(way))
+                            .toArray(String[]::new));
             String[] asked = {"generate", "-p", SENTENCE, "--temperature", "0", "-n", "12", "-m"};
 
             assertThat(run.err()).doesNotContain("kvasir:");
@@ -333,7 +333,8 @@ final class CommandsTest {
             assertThat(Run.of(with(asked, out)).out())
                     .isEqualTo(Run.of(with(asked, model)).out())
                     .isNotBlank();
-            Run again = Run.of("convert", "bfp", "-m", out, "-o", folder.resolve("again").toString(), "--block", "8");
+            Run again = Run.of(
+                    "convert", "bfp", "-m", out, "-o", folder.resolve("again").toString(), "--block", "8");
             assertThat(again.exit()).isEqualTo(1);
             assertThat(again.errors()).singleElement().asString().contains("converted before");
         }
@@ -346,8 +347,10 @@ final class CommandsTest {
     @Test
     void conversionsThatCannotBeAreOneLine() {
         String there = folder.toString();
-        Run whole = Run.of("convert", "bfp", "-m", model, "-o", folder.resolve("new").toString());
-        Run odd = Run.of("convert", "bfp", "-m", model, "-o", folder.resolve("new").toString(), "--block", "12");
+        Run whole = Run.of(
+                "convert", "bfp", "-m", model, "-o", folder.resolve("new").toString());
+        Run odd = Run.of(
+                "convert", "bfp", "-m", model, "-o", folder.resolve("new").toString(), "--block", "12");
         Run full = Run.of("convert", "bfp", "-m", there, "-o", model);
 
         assertThat(whole.errors()).singleElement().asString().contains("whole head", "32");

@@ -97,8 +97,8 @@ public final class KSort {
 
     /** Pairs of one head from the largest to the smallest; equal ones keep their order. */
     private static int[] sorted(float[] scores, int from, int half) {
-        Comparator<Integer> bySize = Comparator.comparingDouble(
-                pair -> -Math.hypot(scores[from + pair], scores[from + half + pair]));
+        Comparator<Integer> bySize =
+                Comparator.comparingDouble(pair -> -Math.hypot(scores[from + pair], scores[from + half + pair]));
         return IntStream.range(0, half)
                 .boxed()
                 .sorted(bySize)

@@ -26,7 +26,6 @@ final class ConfigFile {
     /** The model type of such a model: readers that do not know the field must not take it for an ordinary Llama. */
     static final String REORDERED_TYPE = "kvasir_llama";
 
-
     private static final long MAX_BYTES = 1 << 20;
     private static final int MAX_WIDTH = 1 << 22;
     private static final int MAX_CONTEXT = 1 << 30;

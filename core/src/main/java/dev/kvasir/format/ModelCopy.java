@@ -111,7 +111,8 @@ public final class ModelCopy {
         if (parent == null) {
             throw new InvalidInputException(to + " cannot be written: name a new folder");
         }
-        Path work = Files.createDirectories(parent).resolve("." + target.getFileName() + "." + UUID.randomUUID() + ".tmp");
+        Path work =
+                Files.createDirectories(parent).resolve("." + target.getFileName() + "." + UUID.randomUUID() + ".tmp");
         Files.createDirectory(work);
         try {
             writeAll(work);
@@ -177,8 +178,8 @@ public final class ModelCopy {
     private void writeWeights(Path to, SafetensorsFile file, Map<String, RotaryOrder> orders) throws IOException {
         // Orders first: their elements are as large as any weight's, so that what follows stays aligned.
         List<TensorInfo> infos = new ArrayList<>();
-        orders.forEach((name, order) -> infos.add(new TensorInfo(
-                name, ElementType.I32, List.of((long) order.kvHeads(), order.headDim() / 2L))));
+        orders.forEach((name, order) -> infos.add(
+                new TensorInfo(name, ElementType.I32, List.of((long) order.kvHeads(), order.headDim() / 2L))));
         infos.addAll(file.tensors());
         try (SafetensorsWriter writer = SafetensorsWriter.create(to, infos, file.metadata())) {
             for (RotaryOrder order : orders.values()) {
@@ -210,7 +211,8 @@ public final class ModelCopy {
         }
         if (info.shape().isEmpty() || info.shape().getFirst() != order.length) {
             throw new InvalidFileException(
-                    from, "tensor " + info.name() + " has shape " + info.shapeText() + ", expected " + order.length
+                    from,
+                    "tensor " + info.name() + " has shape " + info.shapeText() + ", expected " + order.length
                             + " rows");
         }
         long rowBytes = bytes.byteSize() / order.length;
@@ -224,8 +226,7 @@ public final class ModelCopy {
         try (Stream<Path> all = Files.list(from)) {
             for (Path file : all.filter(Files::isRegularFile).sorted().toList()) {
                 String name = file.getFileName().toString();
-                boolean weights =
-                        WEIGHTS.matcher(name.toLowerCase(Locale.ROOT)).matches();
+                boolean weights = WEIGHTS.matcher(name.toLowerCase(Locale.ROOT)).matches();
                 if (!weights && !written.contains(name)) {
                     Files.copy(file, work.resolve(name));
                 }

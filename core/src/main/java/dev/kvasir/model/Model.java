@@ -88,7 +88,8 @@ public record Model(
         if (order.isPresent()
                 && (order.get().kvHeads() != config.kvHeads() || order.get().headDim() != config.headDim())) {
             throw new InvalidInputException("weights: " + name + " must be for " + config.kvHeads() + " KV heads of "
-                    + config.headDim() + ", found " + order.get().kvHeads() + " of " + order.get().headDim());
+                    + config.headDim() + ", found " + order.get().kvHeads() + " of "
+                    + order.get().headDim());
         }
     }
 

@@ -92,8 +92,7 @@ public final class RotaryTable {
     }
 
     /** As {@link #rotate(int, int, float[], int, float[], int)} where the pairs lie in another order. */
-    public void rotate(
-            int position, int heads, RotaryOrder order, float[] x, int x0, float[] out, int out0) {
+    public void rotate(int position, int heads, RotaryOrder order, float[] x, int x0, float[] out, int out0) {
         int half = frequencies.length;
         int block = order.block();
         int group = heads / order.kvHeads();

@@ -131,8 +131,7 @@ class KSortTest {
         float[] all = new float[tokens.length * vocabulary];
         try (Workers workers = Workers.of(2);
                 PagePool pool = new PagePool(1 << 24);
-                KvCache cache =
-                        Caches.create(CacheSpec.parse("exact(dtype=f32)"), model.cacheModel(), pool, workers)) {
+                KvCache cache = Caches.create(CacheSpec.parse("exact(dtype=f32)"), model.cacheModel(), pool, workers)) {
             Decoder decoder = new Decoder(model, workers);
             for (int from = 0; from < tokens.length; from += chunk) {
                 float[] part = new float[chunk * vocabulary];
@@ -167,8 +166,7 @@ class KSortTest {
         for (int layer = 0; layer < model.config().layers(); layer++) {
             RotaryOrder order =
                     converted.weights().layers().get(layer).rotaryOrder().orElseThrow();
-            assertThat(IntStream.range(0, order.kvHeads())
-                            .anyMatch(h -> !isSorted(order.pairs(h))))
+            assertThat(IntStream.range(0, order.kvHeads()).anyMatch(h -> !isSorted(order.pairs(h))))
                     .as("an order that is worth the test")
                     .isTrue();
         }
@@ -282,11 +280,7 @@ class KSortTest {
             run.run(
                     new Calibrator() {
                         @Override
-                        public void see(
-                                int layer,
-                                TokenStates states,
-                                Queries queries,
-                                Sensitivity sensitivity) {
+                        public void see(int layer, TokenStates states, Queries queries, Sensitivity sensitivity) {
                             for (int i = 0; i < 50 * 48; i++) {
                                 squares[layer][i % 48] += Math.pow(states.keys()[i], 2) / 50;
                             }
@@ -303,10 +297,7 @@ class KSortTest {
         }
         for (int layer = 0; layer < 2; layer++) {
             for (int c = 0; c < 48; c++) {
-                assertThat(scores[layer][c])
-                        .isCloseTo(
-                                (float) Math.sqrt(squares[layer][c]),
-                                Offset.offset(1e-5f));
+                assertThat(scores[layer][c]).isCloseTo((float) Math.sqrt(squares[layer][c]), Offset.offset(1e-5f));
             }
         }
     }
@@ -321,8 +312,9 @@ class KSortTest {
         Files.writeString(from.resolve("calibration").resolve("kvquant.safetensors"), "old");
         Path to = convert(from, 8);
 
-        assertThat(names(to)).containsExactlyInAnyOrder(
-                "config.json", "model.safetensors", "tokenizer.json", "LICENSE", "README.md");
+        assertThat(names(to))
+                .containsExactlyInAnyOrder(
+                        "config.json", "model.safetensors", "tokenizer.json", "LICENSE", "README.md");
         assertThat(Files.readString(to.resolve("README.md")))
                 .startsWith("---\nlicense: mit\n---\n> **Converted")
                 .contains("Other engines", "blocks of 8", "# Card");

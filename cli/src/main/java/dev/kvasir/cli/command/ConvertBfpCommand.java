@@ -101,8 +101,8 @@ public final class ConvertBfpCommand implements Callable<Integer> {
             List<int[]> sequences = samples.of(config.contextLength())
                     .draw(session.tokenizer().encode(Sources.text(List.of(), text, terminal, "the text")));
             KeyPower power = new KeyPower(config.cacheShape(), session.model().fingerprint());
-            Calibration learnt = session.calibrationRun()
-                    .run(power, sequences, SensitivitySource.NONE, Progresses.of(progress));
+            Calibration learnt =
+                    session.calibrationRun().run(power, sequences, SensitivitySource.NONE, Progresses.of(progress));
             progress.finish();
             return KSort.textScores(learnt, config);
         }

@@ -7,7 +7,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** {@code kvasir convert}: the commands that read a model and write a model. */
-@Command(name = "convert", mixinStandardHelpOptions = true, header = "Writes a model anew so that a cache serves it better.")
+@Command(
+        name = "convert",
+        mixinStandardHelpOptions = true,
+        header = "Writes a model anew so that a cache serves it better.")
 public final class ConvertCommand implements Runnable {
     private final Terminal terminal;
 
