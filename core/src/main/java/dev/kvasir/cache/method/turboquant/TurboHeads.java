@@ -32,7 +32,7 @@ final class TurboHeads implements HeadFactory {
         }
         if (valueBits + extra > 4 || keyBits + extra - (sketched ? 1 : 0) > 4) {
             throw new InvalidInputException("turboquant: k_bits=" + keyBits + ", v_bits=" + valueBits + ", outliers="
-                    + outliers + ": codes have at most 4 bits, outliers one more than the others");
+                    + outliers + "; allowed are codes of up to 4 bits, the one more of outliers and without the sketch");
         }
         boolean dense = settings.text("rotation").equals("dense");
         boolean gaussian = settings.text("projection").equals("gaussian");
