@@ -60,7 +60,8 @@ public final class BfpCache implements CacheMethod {
     @Override
     public List<CacheOption> options() {
         return List.of(
-                CacheOption.choice("format", "bfp12", "of both sides, unless k or v says otherwise", "bfp12", "bfp14", "bfp16"),
+                CacheOption.choice(
+                        "format", "bfp12", "of both sides, unless k or v says otherwise", "bfp12", "bfp14", "bfp16"),
                 CacheOption.choice("k", "@format", "format of keys", "bfp12", "bfp14", "bfp16"),
                 CacheOption.choice("v", "@format", "format of values", "bfp12", "bfp14", "bfp16"),
                 CacheOption.choice("block", "32", "numbers that share an exponent", "16", "32", "64", "128"),

@@ -48,8 +48,7 @@ final class BfpHeads implements HeadFactory {
         }
         int keyBits = bits(settings.text("k"));
         int valueBits = bits(settings.text("v"));
-        keys = new PackedLayout(
-                PAGE_TOKENS, headDim, keyBits, keyBlock, Axis.PER_LANE, Quantizer.blockFloat(keyBits));
+        keys = new PackedLayout(PAGE_TOKENS, headDim, keyBits, keyBlock, Axis.PER_LANE, Quantizer.blockFloat(keyBits));
         values = new PackedLayout(
                 headDim,
                 PAGE_TOKENS,

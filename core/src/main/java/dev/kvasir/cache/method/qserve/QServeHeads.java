@@ -30,13 +30,11 @@ final class QServeHeads implements HeadFactory {
         int headDim = shape.headDim();
         int page = settings.number("page");
         if (headDim % 16 != 0) {
-            throw new InvalidInputException(
-                    "qserve: the head's " + headDim + " channels are not a multiple of 16, which its pages are made of");
+            throw new InvalidInputException("qserve: the head's " + headDim
+                    + " channels are not a multiple of 16, which its pages are made of");
         }
-        keys = new PackedLayout(
-                page, headDim, settings.number("k_bits"), headDim, Axis.PER_LANE, Quantizer.QSERVE);
-        values = new PackedLayout(
-                headDim, page, settings.number("v_bits"), headDim, Axis.PER_DEPTH, Quantizer.QSERVE);
+        keys = new PackedLayout(page, headDim, settings.number("k_bits"), headDim, Axis.PER_LANE, Quantizer.QSERVE);
+        values = new PackedLayout(headDim, page, settings.number("v_bits"), headDim, Axis.PER_DEPTH, Quantizer.QSERVE);
         smoothing = calibration.map(found -> smoothing(found, shape)).orElse(new Transform[0][]);
     }
 
@@ -50,7 +48,8 @@ final class QServeHeads implements HeadFactory {
                 for (int c = 0; c < headDim; c++) {
                     if (!(inverse[c] > 1e-6f && inverse[c] < 1e6f)) {
                         throw new Calibration.CalibrationException(
-                                "qserve", QServeCalibrator.name(layer) + " holds " + inverse[c] + ", allowed is 1e-6 to 1e6");
+                                "qserve",
+                                QServeCalibrator.name(layer) + " holds " + inverse[c] + ", allowed is 1e-6 to 1e6");
                     }
                     inverse[c] = 1 / inverse[c];
                 }

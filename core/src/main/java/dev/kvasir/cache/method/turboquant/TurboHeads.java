@@ -19,8 +19,9 @@ final class TurboHeads implements HeadFactory {
         this.headDim = headDim;
         int outliers = settings.number("outliers");
         if (headDim % 16 != 0 || outliers % 16 != 0 || outliers >= headDim) {
-            throw new InvalidInputException("turboquant: outliers=" + outliers + " of a head of " + headDim
-                    + " channels; allowed are multiples of 16 below the head's channels, which must be a multiple of 16");
+            throw new InvalidInputException(
+                    "turboquant: outliers=" + outliers + " of a head of " + headDim
+                            + " channels; allowed are multiples of 16 below the head's channels, which must be a multiple of 16");
         }
         boolean sketched = settings.text("keys").equals("prod");
         int keyBits = settings.number("k_bits");
@@ -31,8 +32,9 @@ final class TurboHeads implements HeadFactory {
                     + " for the sketch; allowed are k_bits of 2 and more, or keys=mse");
         }
         if (valueBits + extra > 4 || keyBits + extra - (sketched ? 1 : 0) > 4) {
-            throw new InvalidInputException("turboquant: k_bits=" + keyBits + ", v_bits=" + valueBits + ", outliers="
-                    + outliers + "; allowed are codes of up to 4 bits, the one more of outliers and without the sketch");
+            throw new InvalidInputException(
+                    "turboquant: k_bits=" + keyBits + ", v_bits=" + valueBits + ", outliers=" + outliers
+                            + "; allowed are codes of up to 4 bits, the one more of outliers and without the sketch");
         }
         boolean dense = settings.text("rotation").equals("dense");
         boolean gaussian = settings.text("projection").equals("gaussian");
@@ -44,8 +46,7 @@ final class TurboHeads implements HeadFactory {
                 : List.of(
                         TurboPart.of(
                                 outliers,
-                                new TurboPart.Choice(
-                                        keyBits + 1, valueBits + 1, sketched, dense, gaussian, seed + 2)),
+                                new TurboPart.Choice(keyBits + 1, valueBits + 1, sketched, dense, gaussian, seed + 2)),
                         rest);
     }
 

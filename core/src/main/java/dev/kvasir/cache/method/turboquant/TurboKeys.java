@@ -43,7 +43,9 @@ final class TurboKeys implements KeyStore {
                 parts,
                 new TurboBasis(parts, headDim),
                 headDim,
-                parts.stream().map(part -> new PackedKeys(pool, kernels, part.keys())).toList(),
+                parts.stream()
+                        .map(part -> new PackedKeys(pool, kernels, part.keys()))
+                        .toList(),
                 parts.stream()
                         .flatMap(part -> part.sketch().stream())
                         .map(sketch -> new PackedKeys(pool, kernels, sketch.signs()))
@@ -173,8 +175,7 @@ final class TurboKeys implements KeyStore {
     }
 
     @Override
-    public void prepare(
-            float[] queries, int offset, int rows, int width, float[] out, int outOffset, Scratch scratch) {
+    public void prepare(float[] queries, int offset, int rows, int width, float[] out, int outOffset, Scratch scratch) {
         int at = outOffset;
         int channel = 0;
         for (TurboPart part : parts) {

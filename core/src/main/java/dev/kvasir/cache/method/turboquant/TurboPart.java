@@ -40,14 +40,18 @@ record TurboPart(int width, Transform rotation, PackedLayout keys, PackedLayout 
 
     static TurboPart of(int width, Choice choice) {
         int codeBits = choice.sketched() ? choice.keyBits() - 1 : choice.keyBits();
-        PackedLayout keys = new PackedLayout(PAGE_TOKENS, width, codeBits, width, Axis.PER_LANE, codes(width, codeBits));
+        PackedLayout keys =
+                new PackedLayout(PAGE_TOKENS, width, codeBits, width, Axis.PER_LANE, codes(width, codeBits));
         PackedLayout values = new PackedLayout(
                 width, PAGE_TOKENS, choice.valueBits(), width, Axis.PER_DEPTH, codes(width, choice.valueBits()));
-        Transform rotation = choice.dense()
-                ? new RandomRotation(width, choice.seed())
-                : new RandomHadamard(width, choice.seed());
+        Transform rotation =
+                choice.dense() ? new RandomRotation(width, choice.seed()) : new RandomHadamard(width, choice.seed());
         return new TurboPart(
-                width, rotation, keys, values, choice.sketched() ? Optional.of(sketch(width, choice)) : Optional.empty());
+                width,
+                rotation,
+                keys,
+                values,
+                choice.sketched() ? Optional.of(sketch(width, choice)) : Optional.empty());
     }
 
     private static Quantizer codes(int width, int bits) {

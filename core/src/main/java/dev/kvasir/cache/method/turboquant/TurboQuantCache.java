@@ -62,8 +62,10 @@ public final class TurboQuantCache implements CacheMethod {
     @Override
     public List<CacheOption> options() {
         return List.of(
-                CacheOption.choice("bits", "3", "bits a channel, unless k_bits or v_bits says otherwise", "1", "2", "3", "4"),
-                CacheOption.choice("k_bits", "@bits", "bits a channel of keys, the sketch included", "1", "2", "3", "4", "5"),
+                CacheOption.choice(
+                        "bits", "3", "bits a channel, unless k_bits or v_bits says otherwise", "1", "2", "3", "4"),
+                CacheOption.choice(
+                        "k_bits", "@bits", "bits a channel of keys, the sketch included", "1", "2", "3", "4", "5"),
                 CacheOption.choice("v_bits", "@bits", "bits a channel of values", "1", "2", "3", "4"),
                 CacheOption.choice("keys", "prod", "prod with the sketch, mse without", "prod", "mse"),
                 CacheOption.number("outliers", 0, "channels of a head that get one bit more", "multiples of 16"),

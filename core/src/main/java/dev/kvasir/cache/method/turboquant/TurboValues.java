@@ -102,8 +102,7 @@ final class TurboValues implements ValueStore {
             int outOffset,
             Scratch scratch) {
         if (parts.size() == 1) {
-            codes.getFirst()
-                    .addWeighted(weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
+            codes.getFirst().addWeighted(weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
             return;
         }
         int channel = 0;

@@ -134,7 +134,8 @@ final class BfpTest {
             rows[i] *= i % D % 21 == 4 ? 12 + i % D / 21 : 1;
         }
         float[] first = calibrate(java.util.Arrays.copyOf(rows, 300 * D)).data("layer.0.order", 1, D);
-        float[] second = calibrate(java.util.Arrays.copyOfRange(rows, 300 * D, 600 * D)).data("layer.0.order", 1, D);
+        float[] second =
+                calibrate(java.util.Arrays.copyOfRange(rows, 300 * D, 600 * D)).data("layer.0.order", 1, D);
         assertThat(java.util.Arrays.copyOf(first, 6)).containsExactlyInAnyOrder(java.util.Arrays.copyOf(second, 6));
     }
 
@@ -154,12 +155,10 @@ final class BfpTest {
     }
 
     private static Calibration calibrate(float[] rows) {
-        Calibrator calibrator =
-                Caches.calibrator(CacheSpec.parse("bfp(sort=post-rope)"), CacheModel.of(SHAPE), "f");
+        Calibrator calibrator = Caches.calibrator(CacheSpec.parse("bfp(sort=post-rope)"), CacheModel.of(SHAPE), "f");
         calibrator.begin(0);
         int count = rows.length / D;
-        calibrator.see(
-                0, OneStep.states(0, count, rows, rows), OneStep.queries(count, rows), Sensitivity.NONE);
+        calibrator.see(0, OneStep.states(0, count, rows, rows), OneStep.queries(count, rows), Sensitivity.NONE);
         return calibrator.finish();
     }
 
@@ -182,10 +181,11 @@ final class BfpTest {
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessage("bfp: k_block=32 does not divide the head's 80 channels; allowed are the divisors of 80"
                         + " among 16, 32, 64, 128");
-        assertThat(Caches.estimateBytes(CacheSpec.parse("bfp(block=16)"), narrow, 1)).isPositive();
+        assertThat(Caches.estimateBytes(CacheSpec.parse("bfp(block=16)"), narrow, 1))
+                .isPositive();
         float[] twice = new float[D];
-        Calibration damaged = new Calibration(
-                "bfp", Map.of(), "f", Map.of("layer.0.order", Calibration.Tensor.of(twice, 1, D)));
+        Calibration damaged =
+                new Calibration("bfp", Map.of(), "f", Map.of("layer.0.order", Calibration.Tensor.of(twice, 1, D)));
         assertThatThrownBy(() -> keys("bfp(sort=post-rope)", damaged, new float[D]))
                 .isInstanceOf(Calibration.CalibrationException.class)
                 .hasMessageContaining("no permutation");

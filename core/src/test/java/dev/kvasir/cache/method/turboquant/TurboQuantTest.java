@@ -37,7 +37,8 @@ final class TurboQuantTest {
         for (String rotation : new String[] {"dense", "hadamard"}) {
             Random random = new Random(bits);
             float[] rows = spiky(600, random);
-            float[][] values = read("turboquant(keys=mse, bits=" + bits + ", rotation=" + rotation + ")", rows, rows, false);
+            float[][] values =
+                    read("turboquant(keys=mse, bits=" + bits + ", rotation=" + rotation + ")", rows, rows, false);
             double error = 0;
             for (int t = 0; t < values.length; t++) {
                 error += squaredDistance(values[t], rows, t) / squaredLength(rows, t);
@@ -58,7 +59,8 @@ final class TurboQuantTest {
         double squares = 0;
         int seeds = 400;
         for (int seed = 0; seed < seeds; seed++) {
-            float[] key = read("turboquant(bits=" + bits + ", rotation=hadamard, seed=" + 10 * seed + ")", keys, keys, true)[0];
+            float[] key = read(
+                    "turboquant(bits=" + bits + ", rotation=hadamard, seed=" + 10 * seed + ")", keys, keys, true)[0];
             double error = dot(query, key, 0) - truth;
             sum += error;
             squares += error * error;
@@ -74,7 +76,8 @@ final class TurboQuantTest {
         float[] keys = unit(gaussian(D, random));
         double sum = 0;
         for (int seed = 0; seed < 200; seed++) {
-            float[] key = read("turboquant(bits=2, keys=mse, rotation=hadamard, seed=" + 10 * seed + ")", keys, keys, true)[0];
+            float[] key = read(
+                    "turboquant(bits=2, keys=mse, rotation=hadamard, seed=" + 10 * seed + ")", keys, keys, true)[0];
             sum += dot(keys, key, 0);
         }
         // <x, x'> = 1 - error for a Lloyd-Max quantizer: 0.8825 at two bits.
@@ -92,11 +95,10 @@ final class TurboQuantTest {
         for (int seed = 0; seed < 150; seed++) {
             float[] keys = unit(gaussian(D, random));
             float[] key = read(
-                            "turboquant(bits=2, projection=" + projection + ", rotation=hadamard, seed=" + 10 * seed + ")",
-                            keys,
-                            keys,
-                            true)
-                    [0];
+                    "turboquant(bits=2, projection=" + projection + ", rotation=hadamard, seed=" + 10 * seed + ")",
+                    keys,
+                    keys,
+                    true)[0];
             double difference = dot(keys, key, 0) - 1;
             error += difference * difference;
         }
@@ -116,7 +118,8 @@ final class TurboQuantTest {
         for (int t = 0; t < found.length; t++) {
             float[] expected = plain(rows, t, rotation, sketched ? projection : null, book);
             for (int c = 0; c < D; c++) {
-                assertThat(found[t][c]).isCloseTo(expected[c], within(2e-3f * (float) Math.sqrt(squaredLength(rows, t))));
+                assertThat(found[t][c])
+                        .isCloseTo(expected[c], within(2e-3f * (float) Math.sqrt(squaredLength(rows, t))));
             }
         }
     }
@@ -208,7 +211,8 @@ final class TurboQuantTest {
                 steps.feed(pieces, count);
             }
             assertThat(ReadBack.keys(((SequenceCache) pieces).store(0).keys(0), 64))
-                    .isDeepEqualTo(ReadBack.keys(((SequenceCache) whole).store(0).keys(0), 64));
+                    .isDeepEqualTo(
+                            ReadBack.keys(((SequenceCache) whole).store(0).keys(0), 64));
         }
     }
 
