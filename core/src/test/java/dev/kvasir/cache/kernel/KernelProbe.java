@@ -64,12 +64,18 @@ public final class KernelProbe {
             scalar.accumulate(layout, page, 0, 64, 0, 96, x, 0, expected, 0, work);
             vector.accumulate(layout, page, 0, 64, 0, 96, x, 0, found, 0, work);
             close(expected, found, 1e-3f, layout.toString());
+            float[] rows = floats(4 * 96, random);
+            float[] expectedRows = new float[4 * 64];
+            float[] foundRows = new float[4 * 64];
+            scalar.accumulateRows(layout, page, 0, 64, 0, 96, rows, 0, 96, 4, expectedRows, 0, 64, work);
+            vector.accumulateRows(layout, page, 0, 64, 0, 96, rows, 0, 96, 4, foundRows, 0, 64, work);
+            close(expectedRows, foundRows, 1e-3f, layout.toString());
             float[] dense = new float[64 * 96];
             float[] wanted = new float[64 * 96];
             scalar.unpack(layout, page, 0, 64, 0, 96, wanted, 0, 64, work);
             vector.unpack(layout, page, 0, 64, 0, 96, dense, 0, 64, work);
             close(wanted, dense, 1e-5f, layout.toString());
-            return 31 * Arrays.hashCode(found) + Arrays.hashCode(dense);
+            return 31 * (31 * Arrays.hashCode(found) + Arrays.hashCode(foundRows)) + Arrays.hashCode(dense);
         }
     }
 
