@@ -35,7 +35,11 @@ class CacheLifeTest {
                 "kivi",
                 "kivi(k_axis=token, residual=0)",
                 "kivi(v_axis=channel, residual=64)",
-                "block(k=q5_0, v=q4_0)"
+                "block(k=q5_0, v=q4_0)",
+                "saq",
+                "saq(16-8-4-2-1, segment=32)",
+                "saq(32-5-3, segment=32, sinks=40)",
+                "saq(16)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -56,7 +60,7 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(bf16)", "kivi(residual=32)", "kivi(v_axis=channel, residual=64)", "block"})
+    @ValueSource(strings = {"exact(bf16)", "kivi(residual=32)", "kivi(v_axis=channel, residual=64)", "block", "saq(segment=32)"})
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
         try (PagePool pool = new PagePool(budget);
@@ -77,7 +81,16 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact", "exact(f16)", "kivi(residual=32)", "kivi", "block(q5_0, rotate=true)"})
+    @ValueSource(
+            strings = {
+                "exact",
+                "exact(f16)",
+                "kivi(residual=32)",
+                "kivi",
+                "block(q5_0, rotate=true)",
+                "saq(segment=32)",
+                "saq(16-4-3-2, segment=32, paperExact=true)"
+            })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
         Steps otherSteps = new Steps(SHAPE, 100);
@@ -119,7 +132,15 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact", "kivi(residual=32)", "kivi", "kivi(k_axis=token, residual=0)", "block(q4_0)"})
+    @ValueSource(
+            strings = {
+                "exact",
+                "kivi(residual=32)",
+                "kivi",
+                "kivi(k_axis=token, residual=0)",
+                "block(q4_0)",
+                "saq(segment=32)"
+            })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
                 KvCache cache = create(spec, pool);
@@ -211,7 +232,10 @@ class CacheLifeTest {
                 "kivi(bits=4)",
                 "kivi(v_axis=channel, residual=32)",
                 "kivi(k_axis=token, residual=0)",
-                "block(q5_0, rotate=true)"
+                "block(q5_0, rotate=true)",
+                "saq(segment=32)",
+                "saq(16-8-3, segment=64, paperExact=true)",
+                "saq(16, sinks=60)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

@@ -79,6 +79,7 @@ public final class FlushingKeys implements KeyStore {
 
     @Override
     public void append(float[] rows, int offset, int stride, int count, Scratch scratch) {
+        packed.expect(flushed(count));
         int row = 0;
         while (row < count) {
             int from = offset + row * stride;

@@ -71,6 +71,7 @@ public final class FlushingValues implements ValueStore {
 
     @Override
     public void append(float[] rows, int offset, int stride, int count, Scratch scratch) {
+        packed.expect(flushed(count));
         int row = 0;
         while (row < count) {
             int from = offset + row * stride;
