@@ -39,7 +39,11 @@ class CacheLifeTest {
                 "saq",
                 "saq(16-8-4-2-1, segment=32)",
                 "saq(32-5-3, segment=32, sinks=40)",
-                "saq(16)"
+                "saq(16)",
+                "turboquant(2, outliers=16)",
+                "qserve(smooth=false)",
+                "bfp",
+                "bfp(v_axis=token, block=16)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -60,7 +64,16 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(bf16)", "kivi(residual=32)", "kivi(v_axis=channel, residual=64)", "block", "saq(segment=32)"})
+    @ValueSource(
+            strings = {
+                "exact(bf16)",
+                "kivi(residual=32)",
+                "kivi(v_axis=channel, residual=64)",
+                "block",
+                "turboquant",
+                "bfp(v_axis=token)",
+                "saq(segment=32)"
+            })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
         try (PagePool pool = new PagePool(budget);
@@ -89,7 +102,10 @@ class CacheLifeTest {
                 "kivi",
                 "block(q5_0, rotate=true)",
                 "saq(segment=32)",
-                "saq(16-4-3-2, segment=32, paperExact=true)"
+                "saq(16-4-3-2, segment=32, paperExact=true)",
+                "turboquant(outliers=16)",
+                "qserve(smooth=false)",
+                "bfp(v_axis=token)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -139,7 +155,10 @@ class CacheLifeTest {
                 "kivi",
                 "kivi(k_axis=token, residual=0)",
                 "block(q4_0)",
-                "saq(segment=32)"
+                "saq(segment=32)",
+                "turboquant(2)",
+                "qserve(8, smooth=false)",
+                "bfp(v_axis=token)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -160,7 +179,15 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(f16)", "kivi(k_axis=token, residual=0)", "block(q5_0)"})
+    @ValueSource(
+            strings = {
+                "exact(f16)",
+                "kivi(k_axis=token, residual=0)",
+                "block(q5_0)",
+                "turboquant(outliers=16)",
+                "qserve(smooth=false)",
+                "bfp"
+            })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
         try (PagePool pool = Steps.pool();
