@@ -247,7 +247,7 @@ public final class Quantizer {
     public static Quantizer nested(int bits, int coarsest) {
         check(coarsest >= 1 && bits >= coarsest && bits <= 8, bits + " bits nested in " + coarsest + ": 1 to 8, falling");
         float most = (1 << coarsest) - 1;
-        return traits("nested(" + bits + ", " + coarsest + ")", Rule.NESTED, Rounding.EVEN)
+        return new Traits("nested(" + bits + ", " + coarsest + ")", Rule.NESTED, Rounding.EVEN)
                 .bits(bits)
                 .step(most / ((1 << bits) - 1))
                 .constant(most)

@@ -61,6 +61,7 @@ public final class StepDown {
         copyParameters(from, page, to, out);
     }
 
+    /** One vector of codes. What has one plane is read and written as if it had an empty second one: no vector meets a branch. */
     private static void lanes(
             PackedLayout from,
             MemorySegment page,
@@ -69,32 +70,36 @@ public final class StepDown {
             int[] factors,
             int depth,
             int lane) {
-        IntVector codes = IntVector.zero(I);
-        for (int plane = 0; plane < from.planes(); plane++) {
-            int width = from.planeBits(plane);
-            int shift = depth % from.perWord(plane) * width;
-            codes = IntVector.fromMemorySegment(I, page, from.wordAt(plane, depth, lane), ByteOrder.LITTLE_ENDIAN)
-                    .lanewise(VectorOperators.LSHR, shift)
-                    .and((1 << width) - 1)
-                    .lanewise(VectorOperators.LSHL, from.planeShift(plane))
-                    .or(codes);
-        }
-        for (int factor : factors) {
-            codes = codes.mul(factor).add(HALF).lanewise(VectorOperators.LSHR, POINT);
+        int second = from.planes() - 1;
+        IntVector codes = IntVector.fromMemorySegment(I, page, from.wordAt(0, depth, lane), ByteOrder.LITTLE_ENDIAN)
+                .lanewise(VectorOperators.LSHR, shift(from, 0, depth))
+                .and(mask(from, 0))
+                .or(IntVector.fromMemorySegment(I, page, from.wordAt(second, depth, lane), ByteOrder.LITTLE_ENDIAN)
+                        .lanewise(VectorOperators.LSHR, shift(from, second, depth))
+                        .and(second * mask(from, second))
+                        .lanewise(VectorOperators.LSHL, from.planeShift(1)));
+        for (int i = 0; i < factors.length; i++) {
+            codes = codes.mul(factors[i]).add(HALF).lanewise(VectorOperators.LSHR, POINT);
         }
         for (int plane = 0; plane < to.planes(); plane++) {
-            int width = to.planeBits(plane);
-            int mask = (1 << width) - 1;
-            int shift = depth % to.perWord(plane) * width;
+            int mask = mask(to, plane);
+            int shift = shift(to, plane, depth);
             long offset = to.wordAt(plane, depth, lane);
-            IntVector field = codes.lanewise(VectorOperators.LSHR, to.planeShift(plane))
-                    .and(mask)
-                    .lanewise(VectorOperators.LSHL, shift);
             IntVector.fromMemorySegment(I, out, offset, ByteOrder.LITTLE_ENDIAN)
                     .and(~(mask << shift))
-                    .or(field)
+                    .or(codes.lanewise(VectorOperators.LSHR, to.planeShift(plane))
+                            .and(mask)
+                            .lanewise(VectorOperators.LSHL, shift))
                     .intoMemorySegment(out, offset, ByteOrder.LITTLE_ENDIAN);
         }
+    }
+
+    private static int mask(PackedLayout layout, int plane) {
+        return (1 << layout.planeBits(plane)) - 1;
+    }
+
+    private static int shift(PackedLayout layout, int plane, int depth) {
+        return depth % layout.perWord(plane) * layout.planeBits(plane);
     }
 
     private static void copyParameters(PackedLayout from, MemorySegment page, PackedLayout to, MemorySegment out) {
