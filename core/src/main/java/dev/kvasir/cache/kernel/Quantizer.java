@@ -245,7 +245,9 @@ public final class Quantizer {
      * 1)}. Codes can so be {@linkplain Kernels#stepDown stepped down} while their parameters stay, and nothing is rounded twice.
      */
     public static Quantizer nested(int bits, int coarsest) {
-        check(coarsest >= 1 && bits >= coarsest && bits <= 8, bits + " bits nested in " + coarsest + ": 1 to 8, falling");
+        check(
+                coarsest >= 1 && bits >= coarsest && bits <= 8,
+                bits + " bits nested in " + coarsest + ": 1 to 8, falling");
         float most = (1 << coarsest) - 1;
         return new Traits("nested(" + bits + ", " + coarsest + ")", Rule.NESTED, Rounding.EVEN)
                 .bits(bits)

@@ -27,8 +27,7 @@ public final class Stairs {
         this.segment = segment;
         int last = bits.getLast();
         for (int width : bits) {
-            layouts.add(
-                    new PackedLayout(lanes, depth, width, group, Axis.PER_DEPTH, Quantizer.nested(width, last)));
+            layouts.add(new PackedLayout(lanes, depth, width, group, Axis.PER_DEPTH, Quantizer.nested(width, last)));
         }
         factors = new int[bits.size()][bits.size()][];
         for (int from = 0; from < bits.size(); from++) {

@@ -62,8 +62,9 @@ final class SaqHeads implements HeadFactory {
             good &= WIDTHS.contains(levels.get(i)) && levels.get(i) < levels.get(i - 1);
         }
         if (!good) {
-            throw new InvalidInputException("saq: levels=" + levels + " is not possible; allowed are 16 or 32, then falling"
-                    + " widths from " + WIDTHS + ", such as 16-8-4-2");
+            throw new InvalidInputException(
+                    "saq: levels=" + levels + " is not possible; allowed are 16 or 32, then falling" + " widths from "
+                            + WIDTHS + ", such as 16-8-4-2");
         }
         if (headDim % 16 != 0 || headDim % group != 0) {
             throw new InvalidInputException("saq: group=" + group + " does not divide the head's " + headDim

@@ -193,7 +193,10 @@ class SaqTest {
                 PackedKeys direct = new PackedKeys(pool, Kernels.best(), keys.layout());
                 PackedValues directValues = new PackedValues(pool, Kernels.best(), values.layout());
                 fill(direct, pool, rounded(steps.states(0, first, keys.size()).keys(), keys.size()));
-                fill(directValues, pool, rounded(steps.states(0, first, keys.size()).values(), keys.size()));
+                fill(
+                        directValues,
+                        pool,
+                        rounded(steps.states(0, first, keys.size()).values(), keys.size()));
                 assertThat(StoreContents.codes(keys)).isDeepEqualTo(StoreContents.codes(direct));
                 assertThat(StoreContents.codes(values)).isDeepEqualTo(StoreContents.codes(directValues));
                 // The same codes with the same minima and steps: they decode to the same numbers.
@@ -271,7 +274,8 @@ class SaqTest {
                 float[][] foundValues = StoreContents.values(values(cache).stair(stair), D);
                 int first = stair == q - 2 ? 0 : (7 - stair) * segment;
                 float[] original = rounded(steps.states(0, first, keys.size()).keys(), keys.size());
-                float[] originalValues = rounded(steps.states(0, first, keys.size()).values(), keys.size());
+                float[] originalValues =
+                        rounded(steps.states(0, first, keys.size()).values(), keys.size());
                 double steps = added(levels, stair);
                 for (int t = 0; t < keys.size(); t++) {
                     for (int c = 0; c < D; c++) {
@@ -420,8 +424,7 @@ class SaqTest {
                     assertThat(steps.feed(cache, 1)).isEqualTo(steps.feed(twin, 1));
                 }
                 assertThat(saved(cache)).isEqualTo(saved(twin));
-                assertThat(fork.footprint().total())
-                        .isEqualTo(Caches.estimateBytes(fork.spec(), SHAPE, fork.length()));
+                assertThat(fork.footprint().total()).isEqualTo(Caches.estimateBytes(fork.spec(), SHAPE, fork.length()));
                 fork.close();
                 assertThat(pool.usedBytes())
                         .isEqualTo(cache.footprint().total() + twin.footprint().total());
@@ -502,8 +505,7 @@ class SaqTest {
         }
     }
 
-    private static void requantize(
-            double[][] x, int token, int channel, int tokens, int channels, int bits, int last) {
+    private static void requantize(double[][] x, int token, int channel, int tokens, int channels, int bits, int last) {
         double min = Double.MAX_VALUE;
         double max = -Double.MAX_VALUE;
         for (int t = token; t < token + tokens; t++) {
@@ -556,7 +558,10 @@ class SaqTest {
                         Steps.sequential())) {
             for (int count : new int[] {77, 1, 40, 3, 64}) {
                 float[] expected = wide.expected(
-                        cache, dev.kvasir.cache.transform.Transform.NONE, dev.kvasir.cache.transform.Transform.NONE, count);
+                        cache,
+                        dev.kvasir.cache.transform.Transform.NONE,
+                        dev.kvasir.cache.transform.Transform.NONE,
+                        count);
                 Steps.assertClose(wide.feed(cache, count), expected, 1e-5);
             }
         }
