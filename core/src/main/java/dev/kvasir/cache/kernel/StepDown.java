@@ -20,14 +20,14 @@ import jdk.incubator.vector.VectorOperators;
  */
 public final class StepDown {
     private static final int POINT = 20;
-    private static final int HALF = 1 << POINT - 1;
+    private static final int HALF = 1 << (POINT - 1);
 
     private StepDown() {}
 
     /** The factor that brings codes of {@code from} bits to {@code to} bits. */
     public static int factor(int from, int to) {
         int most = (1 << from) - 1;
-        return (((1 << to) - 1 << POINT) + most / 2) / most;
+        return ((((1 << to) - 1) << POINT) + most / 2) / most;
     }
 
     /** Whether every grid line of {@code to} bits is one of {@code from} bits too. */
@@ -36,7 +36,7 @@ public final class StepDown {
     }
 
     static int code(int code, int factor) {
-        return code * factor + HALF >>> POINT;
+        return (code * factor + HALF) >>> POINT;
     }
 
     static void scalar(PackedLayout from, MemorySegment page, PackedLayout to, MemorySegment out, int[] factors) {
