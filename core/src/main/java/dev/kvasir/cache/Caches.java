@@ -7,6 +7,7 @@ import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
+import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
@@ -24,7 +25,8 @@ public final class Caches {
             new BlockCache(),
             new QServeCache(),
             new BfpCache(),
-            new TurboQuantCache());
+            new TurboQuantCache(),
+            new SaqCache());
 
     private Caches() {}
 

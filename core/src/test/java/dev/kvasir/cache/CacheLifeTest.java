@@ -36,6 +36,10 @@ class CacheLifeTest {
                 "kivi(k_axis=token, residual=0)",
                 "kivi(v_axis=channel, residual=64)",
                 "block(k=q5_0, v=q4_0)",
+                "saq",
+                "saq(16-8-4-2-1, segment=32)",
+                "saq(32-5-3, segment=32, sinks=40)",
+                "saq(16)",
                 "turboquant(2, outliers=16)",
                 "qserve(smooth=false)",
                 "bfp",
@@ -67,7 +71,8 @@ class CacheLifeTest {
                 "kivi(v_axis=channel, residual=64)",
                 "block",
                 "turboquant",
-                "bfp(v_axis=token)"
+                "bfp(v_axis=token)",
+                "saq(segment=32)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -96,6 +101,8 @@ class CacheLifeTest {
                 "kivi(residual=32)",
                 "kivi",
                 "block(q5_0, rotate=true)",
+                "saq(segment=32)",
+                "saq(16-4-3-2, segment=32, paperExact=true)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
                 "bfp(v_axis=token)"
@@ -148,6 +155,7 @@ class CacheLifeTest {
                 "kivi",
                 "kivi(k_axis=token, residual=0)",
                 "block(q4_0)",
+                "saq(segment=32)",
                 "turboquant(2)",
                 "qserve(8, smooth=false)",
                 "bfp(v_axis=token)"
@@ -251,7 +259,10 @@ class CacheLifeTest {
                 "kivi(bits=4)",
                 "kivi(v_axis=channel, residual=32)",
                 "kivi(k_axis=token, residual=0)",
-                "block(q5_0, rotate=true)"
+                "block(q5_0, rotate=true)",
+                "saq(segment=32)",
+                "saq(16-8-3, segment=64, paperExact=true)",
+                "saq(16, sinks=60)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {
