@@ -60,6 +60,25 @@ public final class Caches {
         });
     }
 
+    /**
+     * What learns for the caches of {@code spec}.
+     *
+     * @param fingerprint of the model
+     * @throws InvalidInputException if the method needs no calibration; otherwise as {@link #create}
+     */
+    public static Calibrator calibrator(CacheSpec spec, CacheModel model, String fingerprint) {
+        CacheMethod method = method(spec.method());
+        if (!method.needsCalibration()) {
+            List<String> needing = METHODS.stream()
+                    .filter(CacheMethod::needsCalibration)
+                    .map(CacheMethod::name)
+                    .toList();
+            throw new InvalidInputException(
+                    method.name() + " needs no calibration. Methods that do: " + names(needing));
+        }
+        return method.calibrator(new CacheSettings(complete(spec).options()), model, fingerprint);
+    }
+
     /** Bytes that a cache of {@code tokens} tokens allocates, by its formula. Throws as {@link #create}. */
     public static long estimateBytes(CacheSpec spec, CacheShape shape, int tokens) {
         return estimate(spec, shape, tokens).total();

@@ -207,7 +207,7 @@ public final class HeadStores implements LayerStore {
                 float[] queries, int offset, int rows, int headDim, float[] out, int outOffset, Scratch scratch) {
             float[] turned = scratch.tile(rows * headDim);
             System.arraycopy(queries, offset, turned, 0, rows * headDim);
-            transform.apply(turned, 0, rows);
+            transform.applyToQueries(turned, 0, rows);
             inner.prepare(turned, 0, rows, headDim, out, outOffset, scratch);
         }
 
