@@ -35,7 +35,9 @@ class CacheLifeTest {
                 "kivi",
                 "kivi(k_axis=token, residual=0)",
                 "kivi(v_axis=channel, residual=64)",
-                "block(k=q5_0, v=q4_0)"
+                "block(k=q5_0, v=q4_0)",
+                "rotatekv(reorder=off)",
+                "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -56,7 +58,7 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(bf16)", "kivi(residual=32)", "kivi(v_axis=channel, residual=64)", "block"})
+    @ValueSource(strings = {"exact(bf16)", "kivi(residual=32)", "kivi(v_axis=channel, residual=64)", "block", "rotatekv(reorder=off)"})
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
         try (PagePool pool = new PagePool(budget);
@@ -77,7 +79,7 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact", "exact(f16)", "kivi(residual=32)", "kivi", "block(q5_0, rotate=true)"})
+    @ValueSource(strings = {"exact", "exact(f16)", "kivi(residual=32)", "kivi", "block(q5_0, rotate=true)", "rotatekv(reorder=off)"})
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
         Steps otherSteps = new Steps(SHAPE, 100);
@@ -119,7 +121,7 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact", "kivi(residual=32)", "kivi", "kivi(k_axis=token, residual=0)", "block(q4_0)"})
+    @ValueSource(strings = {"exact", "kivi(residual=32)", "kivi", "kivi(k_axis=token, residual=0)", "block(q4_0)", "rotatekv(reorder=off, sinkEntries=0)"})
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
                 KvCache cache = create(spec, pool);
@@ -139,7 +141,7 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(f16)", "kivi(k_axis=token, residual=0)", "block(q5_0)"})
+    @ValueSource(strings = {"exact(f16)", "kivi(k_axis=token, residual=0)", "block(q5_0)", "rotatekv(reorder=off, sinkEntries=0)"})
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
         try (PagePool pool = Steps.pool();
@@ -211,7 +213,8 @@ class CacheLifeTest {
                 "kivi(bits=4)",
                 "kivi(v_axis=channel, residual=32)",
                 "kivi(k_axis=token, residual=0)",
-                "block(q5_0, rotate=true)"
+                "block(q5_0, rotate=true)",
+                "rotatekv(reorder=off)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

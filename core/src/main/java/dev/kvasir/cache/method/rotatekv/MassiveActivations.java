@@ -64,6 +64,20 @@ final class MassiveActivations {
         return false;
     }
 
+    /** Whether there may have been entries that are forgotten. */
+    boolean isFull() {
+        return count > 0 && count == magnitudes.length;
+    }
+
+    /** The newest token that has an entry among them. */
+    int newestToken() {
+        int newest = -1;
+        for (int i = 0; i < count; i++) {
+            newest = Math.max(newest, tokens[i]);
+        }
+        return newest;
+    }
+
     /** Forgets the entries of tokens from {@code size} on. */
     void truncate(int size) {
         int kept = 0;

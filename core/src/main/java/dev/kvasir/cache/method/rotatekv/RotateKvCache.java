@@ -33,7 +33,7 @@ import java.util.List;
  * 8.94, KVQuant 5.59), LLaMA-2-13B 4.84 (4.57), LLaMA-3-8B 6.69 (5.75), Mistral-7B 5.24 (4.91).
  *
  * <p>{@code rotatePosition=post} with {@code headsPerRotation=1, reorder=off} is a rotation after RoPE as in QuaRot;
- * {@code reorder=off} needs no calibration. Rollback reaches back to the empty cache.
+ * {@code reorder=off} needs no calibration. Rollback reaches back to the newest sink.
  */
 public final class RotateKvCache implements CacheMethod {
     @Override

@@ -28,10 +28,10 @@ import java.util.List;
 /**
  * A layer in RotateKV: every token as codes in the rotated bases, and its attention sinks exact beside them.
  *
- * <p>Sinks are the tokens of the largest activations of the prompt so far. A step of several tokens, and the first step, are
- * part of the prompt; a token that comes alone later is decoded and never a sink. When a later chunk of a prompt brings
- * larger activations, the tokens whose entries they displace stop being sinks and are read from their codes from then on: the
- * sinks of a prompt do not depend on how it is cut.
+ * <p>Sinks are the tokens of the largest activations of the prompt. The prompt ends when, after the first step, a token comes
+ * alone: from then on tokens are decoded and never sinks. When a later chunk of the prompt brings larger activations, the
+ * tokens whose entries they displace stop being sinks and are read from their codes from then on: the sinks of a prompt do
+ * not depend on how it is cut. Nor do they on a rollback, which is why none may reach back to a sink.
  */
 final class RotateKvLayer implements LayerStore {
     private static final float[] NONE = {};
@@ -53,6 +53,10 @@ final class RotateKvLayer implements LayerStore {
     private float[] exactKeys = NONE;
     private int count;
     private int first;
+    private boolean prompt;
+
+    /** Tokens of the prompt once it has ended, else -1. */
+    private int promptEnd = -1;
 
     /** An empty layer. */
     RotateKvLayer(RotateKvPlan plan, KeyBasis basis, RotaryTable rotary, PagePool pool, Kernels kernels) {
@@ -106,6 +110,11 @@ final class RotateKvLayer implements LayerStore {
         return keys.size();
     }
 
+    /** Whether a step of {@code tokens} tokens would belong to the prompt. */
+    private boolean isPrompt(int tokens) {
+        return promptEnd < 0 && (size() == 0 || tokens > 1);
+    }
+
     RotatedKeys packedKeys() {
         return keys;
     }
@@ -136,22 +145,21 @@ final class RotateKvLayer implements LayerStore {
     /** A decoded token always sees itself as stored, as in the authors' code. */
     @Override
     public boolean storesFirst(int tokens) {
-        return plan.quantizedPrefill() || !RotateKvPlan.isPrompt(size(), tokens);
+        return plan.quantizedPrefill() || !isPrompt(tokens);
     }
 
     @Override
     public long wantedBytes(int tokens) {
         return keys.packed().wantedBytes(tokens)
                 + values.wantedBytes(tokens)
-                + sinks.wantedRoom(size() + tokens, RotateKvPlan.isPrompt(size(), tokens));
+                + sinks.wantedRoom(size() + tokens, isPrompt(tokens));
     }
 
     @Override
     public void reserve(int tokens, PagePool.Claim claim) {
-        boolean prompt = RotateKvPlan.isPrompt(size(), tokens);
         keys.packed().reserve(tokens, claim);
         values.reserve(tokens, claim);
-        sinks.reserveRoom(size() + tokens, prompt, claim);
+        sinks.reserveRoom(size() + tokens, isPrompt(tokens), claim);
     }
 
     @Override
@@ -160,7 +168,10 @@ final class RotateKvLayer implements LayerStore {
         first = size();
         newKeys = plan.beforeRope() ? states.keysBeforeRope() : states.keys();
         newValues = states.values();
-        if (RotateKvPlan.isPrompt(first, count)) {
+        prompt = isPrompt(count);
+        if (!prompt) {
+            promptEnd = promptEnd < 0 ? first : promptEnd;
+        } else {
             activations.see(states.residual(), count, plan.shape().hiddenSize(), first);
             for (int i = sinks.count() - 1; i >= 0; i--) {
                 if (!activations.holds(sinks.slot(i))) {
@@ -204,7 +215,7 @@ final class RotateKvLayer implements LayerStore {
     }
 
     private void appendSinks(Scratch scratch) {
-        if (!RotateKvPlan.isPrompt(first, count)) {
+        if (!prompt) {
             return;
         }
         for (int t = 0; t < count; t++) {
@@ -223,7 +234,7 @@ final class RotateKvLayer implements LayerStore {
 
     @Override
     public int smallestSize() {
-        return 0;
+        return activations.isFull() ? activations.newestToken() + 1 : 0;
     }
 
     @Override
@@ -232,6 +243,7 @@ final class RotateKvLayer implements LayerStore {
         values.truncate(size);
         sinks.truncate(size);
         activations.truncate(size);
+        promptEnd = size <= promptEnd ? -1 : promptEnd;
     }
 
     @Override
@@ -241,8 +253,10 @@ final class RotateKvLayer implements LayerStore {
 
     @Override
     public RotateKvLayer fork() {
-        return new RotateKvLayer(
+        RotateKvLayer fork = new RotateKvLayer(
                 plan, kernels, rotary, keys.fork(), values.fork(), valueBasis, sinks.fork(), activations.copy());
+        fork.promptEnd = promptEnd;
+        return fork;
     }
 
     @Override
@@ -252,6 +266,7 @@ final class RotateKvLayer implements LayerStore {
         values.write(out);
         sinks.write(out);
         activations.write(out);
+        out.writeInt(promptEnd);
     }
 
     @Override
@@ -265,6 +280,11 @@ final class RotateKvLayer implements LayerStore {
         values.read(in, size);
         sinks.read(in, size);
         activations.read(in, size);
+        int end = in.readInt();
+        if (end < -1 || end > size) {
+            throw new CacheFileException("end of the prompt: found " + end + ", allowed are -1 to " + size);
+        }
+        promptEnd = end;
     }
 
     @Override

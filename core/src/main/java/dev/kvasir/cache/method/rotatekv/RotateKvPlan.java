@@ -91,11 +91,6 @@ record RotateKvPlan(
         return new GroupedHadamard(headsPerRotation, shape.headDim());
     }
 
-    /** Whether a step of {@code count} tokens, with {@code stored} before it, belongs to a prompt. */
-    static boolean isPrompt(int stored, int count) {
-        return stored == 0 || count > 1;
-    }
-
     /** Bytes of {@code tokens} tokens. */
     Footprint estimate(int tokens) {
         int layers = shape.layers();
