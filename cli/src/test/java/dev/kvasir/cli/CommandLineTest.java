@@ -42,6 +42,7 @@ final class CommandLineTest {
                 "info",
                 "methods",
                 "calibrate",
+                "convert bfp",
                 "train",
                 "tokenizer train",
                 "completion"
@@ -94,9 +95,8 @@ final class CommandLineTest {
                             && line.contains(option.allowedText())
                             && line.endsWith(option.meaning()));
         }
-        assertThat(flat)
-                .contains(method.notes().paperFigures())
-                .contains(method.notes().ourFigures());
+        assertThat(Stream.concat(method.notes().paperFigures().stream(), method.notes().ourFigures().stream()))
+                .allMatch(flat::contains);
     }
 
     static List<String> methods() {
@@ -169,6 +169,9 @@ final class CommandLineTest {
                 Arguments.of("calibrate kivi(bist=2) -t x -o y", "bist|bits"),
                 Arguments.of("calibrate kivi -t x -o y --samples 0", "--samples is 0: allowed is from 1"),
                 Arguments.of("calibrate kivi -t x -o y --length 1", "--length is 1: allowed is at least 2"),
+                Arguments.of("convert bfp", "--out"),
+                Arguments.of("convert bfp -o out --block 1", "--block is 1: allowed is at least 2"),
+                Arguments.of("convert bpf", "unknown command or argument bpf"),
                 Arguments.of("train", "--output"),
                 Arguments.of("train -o out", "this recipe trains on books|--books DIR"),
                 Arguments.of("train -o out --steps 0", "--steps is 0: allowed is at least 1"),

@@ -2,10 +2,13 @@ package dev.kvasir.cache;
 
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.attention.SavedCache;
+import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
+import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
+import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,7 +23,10 @@ public final class Caches {
             new ExactCache(), //
             new KiviCache(),
             new BlockCache(),
-            new RotateKvCache());
+            new RotateKvCache(),
+            new QServeCache(),
+            new BfpCache(),
+            new TurboQuantCache());
 
     private Caches() {}
 

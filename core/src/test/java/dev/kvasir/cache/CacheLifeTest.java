@@ -36,6 +36,10 @@ class CacheLifeTest {
                 "kivi(k_axis=token, residual=0)",
                 "kivi(v_axis=channel, residual=64)",
                 "block(k=q5_0, v=q4_0)",
+                "turboquant(2, outliers=16)",
+                "qserve(smooth=false)",
+                "bfp",
+                "bfp(v_axis=token, block=16)",
                 "rotatekv(reorder=off)",
                 "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)"
             })
@@ -58,7 +62,16 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(bf16)", "kivi(residual=32)", "kivi(v_axis=channel, residual=64)", "block", "rotatekv(reorder=off)"})
+    @ValueSource(
+            strings = {
+                "exact(bf16)",
+                "kivi(residual=32)",
+                "kivi(v_axis=channel, residual=64)",
+                "block",
+                "turboquant",
+                "bfp(v_axis=token)",
+                "rotatekv(reorder=off)"
+            })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
         try (PagePool pool = new PagePool(budget);
@@ -79,7 +92,18 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact", "exact(f16)", "kivi(residual=32)", "kivi", "block(q5_0, rotate=true)", "rotatekv(reorder=off)"})
+    @ValueSource(
+            strings = {
+                "exact",
+                "exact(f16)",
+                "kivi(residual=32)",
+                "kivi",
+                "block(q5_0, rotate=true)",
+                "turboquant(outliers=16)",
+                "qserve(smooth=false)",
+                "bfp(v_axis=token)",
+                "rotatekv(reorder=off)"
+            })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
         Steps otherSteps = new Steps(SHAPE, 100);
@@ -121,7 +145,18 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact", "kivi(residual=32)", "kivi", "kivi(k_axis=token, residual=0)", "block(q4_0)", "rotatekv(reorder=off, sinkEntries=0)"})
+    @ValueSource(
+            strings = {
+                "exact",
+                "kivi(residual=32)",
+                "kivi",
+                "kivi(k_axis=token, residual=0)",
+                "block(q4_0)",
+                "turboquant(2)",
+                "qserve(8, smooth=false)",
+                "bfp(v_axis=token)",
+                "rotatekv(reorder=off, sinkEntries=0)"
+            })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
                 KvCache cache = create(spec, pool);
@@ -141,7 +176,16 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(f16)", "kivi(k_axis=token, residual=0)", "block(q5_0)", "rotatekv(reorder=off, sinkEntries=0)"})
+    @ValueSource(
+            strings = {
+                "exact(f16)",
+                "kivi(k_axis=token, residual=0)",
+                "block(q5_0)",
+                "turboquant(outliers=16)",
+                "qserve(smooth=false)",
+                "bfp",
+                "rotatekv(reorder=off, sinkEntries=0)"
+            })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
         try (PagePool pool = Steps.pool();

@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>The loops live beside this class by what they serve: {@link VectorDense}, {@link VectorElements}, {@link
  * VectorRead} and {@link VectorUnpack} (packed codes, with {@link VectorPlanes}, {@link VectorLevels} and {@link VectorTrits}
- * by how codes lie and what they mean), {@link VectorPack} and {@link VectorCodes} (making them), {@link VectorParameters} and
+ * by how codes lie and what they mean, {@link VectorRows} for several rows at once), {@link VectorPack} and {@link VectorCodes} (making them), {@link VectorParameters} and
  * {@link VectorSoftmax}.
  *
  * <p>A rule for who changes them: once a compilation unit holds some seventy vector operations the JIT stops inlining them
@@ -127,6 +127,27 @@ public final class VectorKernels implements Kernels {
             int outOffset,
             float[] work) {
         VectorRead.accumulate(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
+    }
+
+    @Override
+    public void accumulateRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] x,
+            int xOffset,
+            int xStride,
+            int rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        VectorRead.accumulateRows(
+                layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, xStride, rows, out, outOffset,
+                outStride, work);
     }
 
     @Override

@@ -114,6 +114,38 @@ public final class PackedKeys implements BlockKeys {
     }
 
     /**
+     * Stores {@code count} tokens of one page given as {@code columns[channel][token]}, with scales (and zeros, empty if there
+     * are none) of the caller's own for each token and group of channels: {@code [group][token]}.
+     */
+    public void appendGiven(
+            float[] columns,
+            int offset,
+            int stride,
+            int count,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            Scratch scratch) {
+        int lane = size % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.packGiven(
+                layout,
+                page(size),
+                lane,
+                lane + count,
+                0,
+                layout.depth(),
+                columns,
+                offset,
+                stride,
+                scales,
+                zeros,
+                parameterOffset,
+                work);
+        size += count;
+    }
+
+    /**
      * Writes what is stored of slots {@code from} to {@code to - 1}, all of one page, to {@code out[channel][token]}.
      *
      * @param from a multiple of 16; up to 15 tokens more than asked for may be written to each row

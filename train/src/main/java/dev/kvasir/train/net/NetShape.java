@@ -41,6 +41,11 @@ public record NetShape(
 
     /** The shape of a model to compute with. */
     static NetShape of(ModelConfig config) {
+        if (config.ropeBlock().isPresent()) {
+            throw new InvalidInputException(
+                    "gradients of a model whose rotary pairs were reordered by kvasir convert are"
+                            + " not supported: take the model that was converted");
+        }
         return new NetShape(
                 config.hiddenSize(),
                 config.intermediateSize(),
