@@ -26,8 +26,8 @@ public record TurnedValues(ValueReader inner, Transform transform) implements Va
     }
 
     @Override
-    public void finish(float[] sums, int offset, int rows) {
-        inner.finish(sums, offset, rows);
+    public void finish(float[] sums, int offset, int rows, Scratch scratch) {
+        inner.finish(sums, offset, rows, scratch);
         transform.invert(sums, offset, rows);
     }
 }
