@@ -7,6 +7,7 @@ import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
+import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.tensor.Workers;
@@ -23,6 +24,7 @@ public final class Caches {
             new ExactCache(), //
             new KiviCache(),
             new BlockCache(),
+            new RotateKvCache(),
             new QServeCache(),
             new BfpCache(),
             new TurboQuantCache(),

@@ -43,7 +43,9 @@ class CacheLifeTest {
                 "turboquant(2, outliers=16)",
                 "qserve(smooth=false)",
                 "bfp",
-                "bfp(v_axis=token, block=16)"
+                "bfp(v_axis=token, block=16)",
+                "rotatekv(reorder=off)",
+                "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -72,7 +74,8 @@ class CacheLifeTest {
                 "block",
                 "turboquant",
                 "bfp(v_axis=token)",
-                "saq(segment=32)"
+                "saq(segment=32)",
+                "rotatekv(reorder=off)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -105,7 +108,8 @@ class CacheLifeTest {
                 "saq(16-4-3-2, segment=32, paperExact=true)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
-                "bfp(v_axis=token)"
+                "bfp(v_axis=token)",
+                "rotatekv(reorder=off)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -158,7 +162,8 @@ class CacheLifeTest {
                 "saq(segment=32)",
                 "turboquant(2)",
                 "qserve(8, smooth=false)",
-                "bfp(v_axis=token)"
+                "bfp(v_axis=token)",
+                "rotatekv(reorder=off, sinkEntries=0)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -186,7 +191,8 @@ class CacheLifeTest {
                 "block(q5_0)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
-                "bfp"
+                "bfp",
+                "rotatekv(reorder=off, sinkEntries=0)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
@@ -262,7 +268,8 @@ class CacheLifeTest {
                 "block(q5_0, rotate=true)",
                 "saq(segment=32)",
                 "saq(16-8-3, segment=64, paperExact=true)",
-                "saq(16, sinks=60)"
+                "saq(16, sinks=60)",
+                "rotatekv(reorder=off)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {
