@@ -148,6 +148,11 @@ public record PackedLayout(int lanes, int depth, int bits, int group, Axis axis,
         }
     }
 
+    /** What the code of one element means. */
+    public float value(MemorySegment page, int depthIndex, int lane) {
+        return scale(page, depthIndex, lane) * code(page, depthIndex, lane) + zero(page, depthIndex, lane);
+    }
+
     /** The scale that serves one element. */
     public float scale(MemorySegment page, int depthIndex, int lane) {
         return Float.float16ToFloat(page.get(SHORT, parameter(scaleOffset(0), depthIndex, lane)));

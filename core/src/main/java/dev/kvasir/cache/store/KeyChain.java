@@ -3,25 +3,37 @@ package dev.kvasir.cache.store;
 import java.util.List;
 
 /**
- * Key stores read one after the other as if they were one: tiers, windows, segments. Each has its own form of the queries;
- * the borders between them may be anywhere.
+ * Keys read one after the other as if they were one: tiers, windows, segments. Each part has its own form of the queries,
+ * unless {@linkplain #ofPlainQueries all take them as they are}; the borders between them may be anywhere.
  */
 public final class KeyChain implements KeyReader {
     private static final int PANEL = 32;
 
     private final int headDim;
-    private final List<? extends KeyStore> parts;
+    private final List<? extends KeyPart> parts;
+
+    private final boolean plain;
 
     /** Reads {@code parts}, a list that may grow and shrink between steps, in their order. */
-    public KeyChain(int headDim, List<? extends KeyStore> parts) {
+    public KeyChain(int headDim, List<? extends KeyPart> parts) {
+        this(headDim, parts, false);
+    }
+
+    private KeyChain(int headDim, List<? extends KeyPart> parts, boolean plain) {
         this.headDim = headDim;
         this.parts = parts;
+        this.plain = plain;
+    }
+
+    /** Parts that all take the model's own queries, which are then laid out once for all of them, however many they are. */
+    public static KeyChain ofPlainQueries(int headDim, List<? extends KeyPart> parts) {
+        return new KeyChain(headDim, parts, true);
     }
 
     /** Slots of all parts. */
     public int size() {
         int size = 0;
-        for (KeyStore part : parts) {
+        for (KeyPart part : parts) {
             size += part.size();
         }
         return size;
@@ -30,8 +42,11 @@ public final class KeyChain implements KeyReader {
     /** Each part's queries follow those of the parts before it: {@code [parts][rows][its queryWidth]}. */
     @Override
     public int queryWidth(int width) {
+        if (plain) {
+            return width;
+        }
         int sum = 0;
-        for (KeyStore part : parts) {
+        for (KeyPart part : parts) {
             sum += part.queryWidth(width);
         }
         return sum;
@@ -39,8 +54,12 @@ public final class KeyChain implements KeyReader {
 
     @Override
     public void prepare(float[] queries, int offset, int rows, int width, float[] out, int outOffset, Scratch scratch) {
+        if (plain) {
+            System.arraycopy(queries, offset, out, outOffset, rows * width);
+            return;
+        }
         int at = outOffset;
-        for (KeyStore part : parts) {
+        for (KeyPart part : parts) {
             part.prepare(queries, offset, rows, width, out, at, scratch);
             at += rows * part.queryWidth(width);
         }
@@ -60,7 +79,7 @@ public final class KeyChain implements KeyReader {
         int base = 0;
         int query = queryOffset;
         for (int i = 0; i < parts.size() && base < to; i++) {
-            KeyStore part = parts.get(i);
+            KeyPart part = parts.get(i);
             int first = Math.max(from, base) - base;
             int end = Math.min(to - base, part.size());
             if (first < end) {
@@ -68,12 +87,12 @@ public final class KeyChain implements KeyReader {
                 score(part, queries, query, rows, first, end, out, at, outStride, scratch);
             }
             base += part.size();
-            query += rows * part.queryWidth(headDim);
+            query += plain ? 0 : rows * part.queryWidth(headDim);
         }
     }
 
     private static void score(
-            KeyStore part,
+            KeyPart part,
             float[] queries,
             int query,
             int rows,

@@ -1,7 +1,7 @@
 package dev.kvasir.cache.store;
 
 /** Tokens' keys; can score queries against them. */
-public interface KeyStore extends TokenStore, KeyReader {
+public interface KeyStore extends TokenStore, KeyPart {
     /** A second store with the same content, which shares this one's pages. */
     KeyStore fork();
 }

@@ -28,8 +28,8 @@ public final class Scratch {
         return lanes;
     }
 
-    /** Scores on their way through a {@link KeyChain}. */
-    float[] chained(int size) {
+    /** Scores, or sums, of a part on their way through a chain of parts. */
+    public float[] chained(int size) {
         chained = grown(chained, size);
         return chained;
     }

@@ -2,12 +2,12 @@ package dev.kvasir.cache.store;
 
 import java.util.List;
 
-/** Value stores in one basis read one after the other as if they were one: tiers, windows, segments. */
+/** Values in one basis read one after the other as if they were one: tiers, windows, segments. */
 public final class ValueChain implements ValueReader {
-    private final List<? extends ValueStore> parts;
+    private final List<? extends ValuePart> parts;
 
     /** Reads {@code parts}, a list that may grow and shrink between steps, in their order. */
-    public ValueChain(List<? extends ValueStore> parts) {
+    public ValueChain(List<? extends ValuePart> parts) {
         this.parts = parts;
     }
 
@@ -25,7 +25,7 @@ public final class ValueChain implements ValueReader {
             Scratch scratch) {
         int base = 0;
         for (int i = 0; i < parts.size() && base < to; i++) {
-            ValueStore part = parts.get(i);
+            ValuePart part = parts.get(i);
             int first = Math.max(from, base) - base;
             int end = Math.min(to - base, part.size());
             if (first < end) {
