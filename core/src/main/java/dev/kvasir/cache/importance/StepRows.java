@@ -11,10 +11,9 @@ public record StepRows(float[] keys, float[] values, int kvHeads, int headDim, i
     /** No token. */
     public static final StepRows NONE = new StepRows(new float[0], new float[0], 0, 0, 0, 0);
 
-    /** Those of a layer's states, in the model's basis after RoPE. */
-    public static StepRows of(TokenStates states, int kvHeads, int headDim) {
-        return new StepRows(
-                states.keys(), states.values(), kvHeads, headDim, states.firstPosition(), states.count());
+    /** Those of a layer's states, keys after RoPE, when {@code first} tokens have been seen. */
+    public static StepRows of(TokenStates states, int kvHeads, int headDim, int first) {
+        return new StepRows(states.keys(), states.values(), kvHeads, headDim, first, states.count());
     }
 
     /** Where the row of a token of one head starts. */

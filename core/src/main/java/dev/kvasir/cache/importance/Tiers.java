@@ -94,7 +94,7 @@ public final class Tiers {
 
     /** Slots of the low tier: the first of the high tier's. */
     public int lowSize() {
-        return low.map(TokenTier::size).orElse(0);
+        return low.isPresent() ? low.get().size() : 0;
     }
 
     /** Slots in use. */
@@ -122,7 +122,7 @@ public final class Tiers {
         int gain = gain(tokens, highSize);
         boolean leave = gain < tokens;
         long wanted = high.wantedBytes(gain, leave) + scores.wantedBytes(gain, true);
-        return wanted + low.map(tier -> tier.wantedBytes(tokens - gain, false)).orElse(0L);
+        return low.isPresent() ? wanted + low.get().wantedBytes(tokens - gain, false) : wanted;
     }
 
     /** Makes room for {@code tokens} more where the high tier may hold {@code highSize}; what follows allocates no page. */
@@ -131,7 +131,9 @@ public final class Tiers {
         boolean leave = gain < tokens;
         high.reserve(gain, leave, claim);
         scores.reserve(gain, true, claim);
-        low.ifPresent(tier -> tier.reserve(tokens - gain, false, claim));
+        if (low.isPresent()) {
+            low.get().reserve(tokens - gain, false, claim);
+        }
     }
 
     /**
@@ -155,7 +157,9 @@ public final class Tiers {
                     demote(step, kvHead, t, scratch);
                 }
             }
-            toLow.ifPresent(writer -> writer.flush(scratch));
+            if (toLow.isPresent()) {
+                toLow.get().flush(scratch);
+            }
             settle(step, kvHead, sums, last, exempt, scratch);
         } else {
             settle(step, kvHead, sums, last, 0, scratch);

@@ -33,8 +33,8 @@ public final class KeyChain implements KeyReader {
     /** Slots of all parts. */
     public int size() {
         int size = 0;
-        for (KeyPart part : parts) {
-            size += part.size();
+        for (int i = 0; i < parts.size(); i++) {
+            size += parts.get(i).size();
         }
         return size;
     }
@@ -46,8 +46,9 @@ public final class KeyChain implements KeyReader {
             return width;
         }
         int sum = 0;
-        for (KeyPart part : parts) {
-            sum += part.queryWidth(width);
+        // Counted loops here and below: an iterator would be an object for every tile.
+        for (int i = 0; i < parts.size(); i++) {
+            sum += parts.get(i).queryWidth(width);
         }
         return sum;
     }
@@ -59,7 +60,8 @@ public final class KeyChain implements KeyReader {
             return;
         }
         int at = outOffset;
-        for (KeyPart part : parts) {
+        for (int i = 0; i < parts.size(); i++) {
+            KeyPart part = parts.get(i);
             part.prepare(queries, offset, rows, width, out, at, scratch);
             at += rows * part.queryWidth(width);
         }

@@ -28,10 +28,15 @@ import java.util.Optional;
  * the first step fixed. A step attends first; then its tokens join the important ones and the least important leave.
  */
 final class MikvLayer implements LayerStore {
+    private static final float[] NONE = {};
+
     private final MikvPlan plan;
     private final Balancer balancer;
     private final List<Tiers> heads;
     private final ColumnSums sums;
+    /** Nobody looks where scores decide nothing. */
+    private final Optional<WeightObserver> observer;
+
     private int tokens;
     /** Tokens of the first step. */
     private int first;
@@ -40,7 +45,7 @@ final class MikvLayer implements LayerStore {
 
     // The step at hand.
     private StepRows step = StepRows.NONE;
-    private float[] queries = {};
+    private float[] queries = NONE;
 
     MikvLayer(MikvPlan plan, PagePool pool, Kernels kernels) {
         this(plan, new Balancer(plan.shape(), pool), new ArrayList<>());
@@ -57,6 +62,7 @@ final class MikvLayer implements LayerStore {
                 plan.shape().kvHeads(),
                 RowFilter.ALL,
                 (kvHead, slot, weights, offset, count) -> heads.get(kvHead).observe(slot, weights, offset, count));
+        observer = plan.keepsAll() || plan.keepsNone() ? Optional.empty() : Optional.of(sums);
     }
 
     /** The tiers of one head. */
@@ -84,14 +90,10 @@ final class MikvLayer implements LayerStore {
         return heads.get(kvHead).values();
     }
 
-    /** Nobody looks where scores decide nothing. */
     @Override
     public Optional<WeightObserver> observer() {
-        if (plan.keepsAll() || plan.keepsNone()) {
-            return Optional.empty();
-        }
         sums.expect(tokens, heads.getFirst().lowSize());
-        return Optional.of(sums);
+        return observer;
     }
 
     private int promptAfter(int count) {
@@ -109,8 +111,8 @@ final class MikvLayer implements LayerStore {
         }
         long wanted = plan.balances() ? balancer.wantedBytes() : 0;
         int highSize = highSizeAfter(count);
-        for (Tiers head : heads) {
-            wanted += head.wantedBytes(count, highSize);
+        for (int i = 0; i < heads.size(); i++) {
+            wanted += heads.get(i).wantedBytes(count, highSize);
         }
         return wanted;
     }
@@ -124,17 +126,17 @@ final class MikvLayer implements LayerStore {
             balancer.reserve(claim);
         }
         int highSize = highSizeAfter(count);
-        for (Tiers head : heads) {
-            head.reserve(count, highSize, claim);
+        for (int i = 0; i < heads.size(); i++) {
+            heads.get(i).reserve(count, highSize, claim);
         }
     }
 
     @Override
     public void begin(TokenStates states, Queries stepQueries) {
         CacheShape shape = plan.shape();
-        step = StepRows.of(states, shape.kvHeads(), shape.headDim());
+        step = StepRows.of(states, shape.kvHeads(), shape.headDim(), tokens);
         queries = stepQueries.queries();
-        if (plan.keepsAll() || plan.keepsNone()) {
+        if (observer.isEmpty()) {
             sums.begin(size(), step.count());
         }
         if (tokens == 0 && plan.balances()) {
@@ -163,7 +165,7 @@ final class MikvLayer implements LayerStore {
         first = tokens == 0 ? count : first;
         tokens += count;
         step = StepRows.NONE;
-        queries = new float[0];
+        queries = NONE;
     }
 
     /**
