@@ -80,7 +80,17 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact", "exact(f16)", "kivi(residual=32)", "kivi", "block(q5_0, rotate=true)", "mikv", "mikv(0.5, importance_bits=4)", "mikv(bits=0)"})
+    @ValueSource(
+            strings = {
+                "exact",
+                "exact(f16)",
+                "kivi(residual=32)",
+                "kivi",
+                "block(q5_0, rotate=true)",
+                "mikv",
+                "mikv(0.5, importance_bits=4)",
+                "mikv(bits=0)"
+            })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
         Steps otherSteps = new Steps(SHAPE, 100);

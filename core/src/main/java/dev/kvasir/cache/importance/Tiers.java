@@ -331,8 +331,8 @@ public final class Tiers {
         for (int slot = 0; slot < tier.size(); slot++) {
             int position = tier.position(slot);
             if (position < 0 || position >= tokens || seen.get(position)) {
-                throw new CacheFileException("position of slot " + slot + " is " + position
-                        + ", allowed are 0 to " + (tokens - 1) + ", each once");
+                throw new CacheFileException("position of slot " + slot + " is " + position + ", allowed are 0 to "
+                        + (tokens - 1) + ", each once");
             }
             seen.set(position);
         }

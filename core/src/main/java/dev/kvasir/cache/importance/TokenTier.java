@@ -5,7 +5,6 @@ import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.store.RowKeys;
 import dev.kvasir.cache.store.RowStore;
 import dev.kvasir.cache.store.RowValues;
-import dev.kvasir.cache.store.Scratch;
 import dev.kvasir.cache.store.TokenNumbers;
 import java.io.DataInput;
 import java.io.DataOutput;

@@ -121,8 +121,7 @@ public final class ExactValues implements RowValues {
     @Override
     public void replace(int slot, float[] row, int offset, Scratch scratch) {
         int position = position(slot);
-        kernels.encode(
-                element, row, offset, headDim, pages.page(position / pageTokens), rowOffset(position));
+        kernels.encode(element, row, offset, headDim, pages.page(position / pageTokens), rowOffset(position));
     }
 
     @Override

@@ -40,7 +40,7 @@ public final class TokenNumbers {
 
     /** Bytes of {@code tokens} numbers in the usual pages. */
     public static long bytes(int tokens) {
-        return Math.ceilDiv(tokens, PAGE) * PAGE * 4L;
+        return 4L * PAGE * Math.ceilDiv(tokens, PAGE);
     }
 
     private int pagesFor(int tokens) {

@@ -120,7 +120,8 @@ final class Balancer {
         for (int c = 0; c < factors.size(); c++) {
             float factor = factors.decimal(c);
             if (!Float.isFinite(factor) || factor <= 0) {
-                throw new CacheFileException("balancer of channel " + c + " is " + factor + ", allowed are numbers above 0");
+                throw new CacheFileException(
+                        "balancer of channel " + c + " is " + factor + ", allowed are numbers above 0");
             }
         }
     }

@@ -85,7 +85,11 @@ public final class MikvCache implements CacheMethod {
                 CacheOption.flag("balancer", true, "level the channels of quantized keys"),
                 CacheOption.decimal("recent", "0.5", "share of the importance cache for the newest tokens", "0 to 1"),
                 CacheOption.choice(
-                        "rule", "share", "ratio is of the present length, or counted once from the prompt", "share", "count"),
+                        "rule",
+                        "share",
+                        "ratio is of the present length, or counted once from the prompt",
+                        "share",
+                        "count"),
                 CacheOption.number("least", 0, "important tokens at least", "whole numbers"));
     }
 

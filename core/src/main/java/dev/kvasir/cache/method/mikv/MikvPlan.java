@@ -58,10 +58,11 @@ final class MikvPlan {
                     allowed.add(Integer.toString(g));
                 }
             }
-            throw new InvalidInputException("mikv: group=" + text + (text.equals("half") ? ", which is " + group + "," : "")
-                    + " cannot be packed for heads of " + headDim + " channels at bits=" + lowBits
-                    + " and importance_bits=" + highBits + "; allowed: "
-                    + (allowed.isEmpty() ? "none" : String.join(", ", allowed)));
+            throw new InvalidInputException(
+                    "mikv: group=" + text + (text.equals("half") ? ", which is " + group + "," : "")
+                            + " cannot be packed for heads of " + headDim + " channels at bits=" + lowBits
+                            + " and importance_bits=" + highBits + "; allowed: "
+                            + (allowed.isEmpty() ? "none" : String.join(", ", allowed)));
         }
     }
 
@@ -148,7 +149,8 @@ final class MikvPlan {
 
     /** The empty tiers of a head. */
     Tiers tiers(int kvHead, Balancer balancing, PagePool pool, Kernels kernels) {
-        Optional<TokenTier> low = drops() ? Optional.empty() : Optional.of(packed(lowBits, kvHead, balancing, pool, kernels));
+        Optional<TokenTier> low =
+                drops() ? Optional.empty() : Optional.of(packed(lowBits, kvHead, balancing, pool, kernels));
         TokenTier high = highBits == 16 ? exact(pool, kernels) : packed(highBits, kvHead, balancing, pool, kernels);
         return new Tiers(shape.headDim(), high, low, new TokenNumbers(pool));
     }
@@ -177,8 +179,7 @@ final class MikvPlan {
                 .plus(new Footprint(0, 0, 0, TokenNumbers.bytes(low) + 2 * TokenNumbers.bytes(high), 0));
         int heads = shape.layers() * shape.kvHeads();
         long factors = balances() && tokens > 0 ? shape.layers() * Balancer.bytes(shape) : 0;
-        return new Footprint(
-                heads * head.codes(), heads * head.scales(), 0, heads * head.indices(), factors);
+        return new Footprint(heads * head.codes(), heads * head.scales(), 0, heads * head.indices(), factors);
     }
 
     private Footprint tier(int bits, int tokens) {
@@ -194,6 +195,10 @@ final class MikvPlan {
         PackedLayout keys = keyLayout(bits, group);
         PackedLayout values = valueLayout(bits, group);
         return new Footprint(
-                pages * (keys.codeBytes() + values.codeBytes()), pages * (keys.scaleBytes() + values.scaleBytes()), 0, 0, 0);
+                pages * (keys.codeBytes() + values.codeBytes()),
+                pages * (keys.scaleBytes() + values.scaleBytes()),
+                0,
+                0,
+                0);
     }
 }

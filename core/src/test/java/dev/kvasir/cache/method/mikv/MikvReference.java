@@ -142,7 +142,8 @@ final class MikvReference {
         int recent = high / 2;
         List<Token> leaving = tokens.stream()
                 .filter(token -> token.important && token.position < total - recent)
-                .sorted(Comparator.comparingDouble((Token token) -> token.score).thenComparingInt(token -> token.position))
+                .sorted(Comparator.comparingDouble((Token token) -> token.score)
+                        .thenComparingInt(token -> token.position))
                 .limit(tokens.stream().filter(token -> token.important).count() - high)
                 .toList();
         for (Token token : leaving) {

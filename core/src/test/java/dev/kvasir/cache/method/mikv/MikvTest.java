@@ -94,8 +94,8 @@ final class MikvTest {
         CacheShape shape = new CacheShape(1, heads, kvHeads, d, 64);
         Steps wide = new Steps(shape, random.nextLong());
         MikvReference plain = new MikvReference(shape, wide, ratio, bits, high, d / 2, balancer);
-        String spec = "mikv(ratio=" + ratio + ", bits=" + bits + ", importance_bits=" + high + ", balancer=" + balancer
-                + ")";
+        String spec =
+                "mikv(ratio=" + ratio + ", bits=" + bits + ", importance_bits=" + high + ", balancer=" + balancer + ")";
         try (PagePool pool = Steps.pool();
                 SequenceCache cache = create(spec, shape, pool)) {
             int[] counts = {60 + random.nextInt(120), 1, 1, 1, 1, 1, 1, 1, 40, 1, 1, 3, 1, 1, 1, 1, 1};
@@ -110,7 +110,8 @@ final class MikvTest {
                     }
                 }
             }
-            assertThat(head(cache, 0).size()).isEqualTo(bits == 0 ? head(cache, 0).high().size() : cache.length());
+            assertThat(head(cache, 0).size())
+                    .isEqualTo(bits == 0 ? head(cache, 0).high().size() : cache.length());
         }
     }
 
@@ -135,8 +136,15 @@ final class MikvTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"mikv", "mikv(0.5)", "mikv(0.3, recent=1)", "mikv(0.3, recent=0, importance_bits=4)",
-        "mikv(0.2, rule=count)", "mikv(0.05, least=7)"})
+    @ValueSource(
+            strings = {
+                "mikv",
+                "mikv(0.5)",
+                "mikv(0.3, recent=1)",
+                "mikv(0.3, recent=0, importance_bits=4)",
+                "mikv(0.2, rule=count)",
+                "mikv(0.05, least=7)"
+            })
     void tokensAreConservedAndNeverPromoted(String spec) {
         try (PagePool pool = Steps.pool();
                 SequenceCache cache = create(spec, pool)) {
@@ -156,10 +164,13 @@ final class MikvTest {
                     all.addAll(low);
                     assertThat(all).hasSize(length);
                     assertThat(high.size() + low.size()).isEqualTo(length);
-                    int expected = spec.equals("mikv") ? length / 5
-                            : spec.equals("mikv(0.5)") ? length / 2
-                            : spec.contains("0.3") ? length * 3 / 10
-                            : count ? 24 : Math.min(length, Math.max(7, length / 20));
+                    int expected = spec.equals("mikv")
+                            ? length / 5
+                            : spec.equals("mikv(0.5)")
+                                    ? length / 2
+                                    : spec.contains("0.3")
+                                            ? length * 3 / 10
+                                            : count ? 24 : Math.min(length, Math.max(7, length / 20));
                     assertThat(high).hasSize(expected);
                     assertThat(low).containsAll(demoted.get(h));
                     if (tokens == 1) {
@@ -180,7 +191,8 @@ final class MikvTest {
         try (PagePool pool = Steps.pool();
                 SequenceCache cache = create("mikv", pool)) {
             steps.feed(cache, 200);
-            assertThat(positions(head(cache, 0).high())).isNotEqualTo(positions(head(cache, 1).high()));
+            assertThat(positions(head(cache, 0).high()))
+                    .isNotEqualTo(positions(head(cache, 1).high()));
         }
     }
 
@@ -229,7 +241,14 @@ final class MikvTest {
     }
 
     private static void checkRow(
-            TokenTier tier, int slot, float[] keys, float[] values, int at, float[] keySteps, float[] valueSteps, int bits) {
+            TokenTier tier,
+            int slot,
+            float[] keys,
+            float[] values,
+            int at,
+            float[] keySteps,
+            float[] valueSteps,
+            int bits) {
         float[] row = new float[64];
         tier.keys().row(slot, row, 0, new Scratch());
         for (int c = 0; c < 64; c++) {
@@ -291,7 +310,8 @@ final class MikvTest {
                 assertThat(wide.feed(parallel, count)).isEqualTo(found);
             }
             for (int h = 0; h < 2; h++) {
-                assertThat(positions(head(again, h).high())).isEqualTo(positions(head(one, h).high()));
+                assertThat(positions(head(again, h).high()))
+                        .isEqualTo(positions(head(one, h).high()));
             }
         }
     }
