@@ -38,7 +38,11 @@ class CacheLifeTest {
                 "block(k=q5_0, v=q4_0)",
                 "mikv",
                 "mikv(0.5, bits=0)",
-                "mikv(0.3, importance_bits=8, bits=4)"
+                "mikv(0.3, importance_bits=8, bits=4)",
+                "turboquant(2, outliers=16)",
+                "qserve(smooth=false)",
+                "bfp",
+                "bfp(v_axis=token, block=16)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -59,7 +63,16 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(bf16)", "kivi(residual=32)", "kivi(v_axis=channel, residual=64)", "block", "mikv"})
+    @ValueSource(
+            strings = {
+                "exact(bf16)",
+                "kivi(residual=32)",
+                "kivi(v_axis=channel, residual=64)",
+                "block",
+                "mikv",
+                "turboquant",
+                "bfp(v_axis=token)"
+            })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
         try (PagePool pool = new PagePool(budget);
@@ -89,7 +102,10 @@ class CacheLifeTest {
                 "block(q5_0, rotate=true)",
                 "mikv",
                 "mikv(0.5, importance_bits=4)",
-                "mikv(bits=0)"
+                "mikv(bits=0)",
+                "turboquant(outliers=16)",
+                "qserve(smooth=false)",
+                "bfp(v_axis=token)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -132,7 +148,17 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact", "kivi(residual=32)", "kivi", "kivi(k_axis=token, residual=0)", "block(q4_0)"})
+    @ValueSource(
+            strings = {
+                "exact",
+                "kivi(residual=32)",
+                "kivi",
+                "kivi(k_axis=token, residual=0)",
+                "block(q4_0)",
+                "turboquant(2)",
+                "qserve(8, smooth=false)",
+                "bfp(v_axis=token)"
+            })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
                 KvCache cache = create(spec, pool);
@@ -152,7 +178,15 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(f16)", "kivi(k_axis=token, residual=0)", "block(q5_0)"})
+    @ValueSource(
+            strings = {
+                "exact(f16)",
+                "kivi(k_axis=token, residual=0)",
+                "block(q5_0)",
+                "turboquant(outliers=16)",
+                "qserve(smooth=false)",
+                "bfp"
+            })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
         try (PagePool pool = Steps.pool();

@@ -5,6 +5,7 @@ import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.Scratch;
+import dev.kvasir.tensor.RotaryBlock;
 import dev.kvasir.tensor.Workers;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,8 @@ final class Attention {
     private static final long SMALL = 1 << 15;
 
     private static final int TILE = Scratch.TILE;
+    /** Slots of a tile that all heads read: a tile of all heads' keys then stays in the second-level cache. */
+    private static final int SHARED_TILE = RotaryBlock.TOKENS;
     /** Room for what a store may write beyond a tile. */
     private static final int STRIDE = TILE + Kernels.PANEL;
 
@@ -230,8 +233,9 @@ final class Attention {
         LayerStore stepLayer = layer();
         int rows = (to - from) * group;
         int queryWidth = stepLayer.keys(kvHead).queryWidth(headDim);
-        for (int slot = slotFrom; slot < slotTo; slot += TILE) {
-            int end = Math.min(slotTo, slot + TILE);
+        int tile = headsPerPart > 1 ? SHARED_TILE : TILE;
+        for (int slot = slotFrom; slot < slotTo; slot += tile) {
+            int end = Math.min(slotTo, slot + tile);
             for (int h = 0; h < headsPerPart; h++) {
                 int query = h * rows * queryWidth;
                 int at = h * rows * STRIDE;
@@ -257,7 +261,7 @@ final class Attention {
     private void finish(StepScratch s, int kvHead, int from, int to) {
         int rows = (to - from) * group;
         for (int h = 0; h < headsPerPart; h++) {
-            layer().values(kvHead + h).finish(s.sums, h * rows * headDim, rows);
+            layer().values(kvHead + h).finish(s.sums, h * rows * headDim, rows, s.store);
             if (!storedFirst) {
                 attendOwn(s, kvHead + h, from, to, h * rows);
             }

@@ -10,27 +10,27 @@ public final class KeyChain implements KeyReader {
     private static final int PANEL = 32;
 
     private final int headDim;
-    private final List<? extends KeyPart> parts;
+    private final List<? extends KeyReader> parts;
 
     private final boolean plain;
 
     /** Reads {@code parts}, a list that may grow and shrink between steps, in their order. */
-    public KeyChain(int headDim, List<? extends KeyPart> parts) {
+    public KeyChain(int headDim, List<? extends KeyReader> parts) {
         this(headDim, parts, false);
     }
 
-    private KeyChain(int headDim, List<? extends KeyPart> parts, boolean plain) {
+    private KeyChain(int headDim, List<? extends KeyReader> parts, boolean plain) {
         this.headDim = headDim;
         this.parts = parts;
         this.plain = plain;
     }
 
     /** Parts that all take the model's own queries, which are then laid out once for all of them, however many they are. */
-    public static KeyChain ofPlainQueries(int headDim, List<? extends KeyPart> parts) {
+    public static KeyChain ofPlainQueries(int headDim, List<? extends KeyReader> parts) {
         return new KeyChain(headDim, parts, true);
     }
 
-    /** Slots of all parts. */
+    @Override
     public int size() {
         int size = 0;
         for (int i = 0; i < parts.size(); i++) {
@@ -61,7 +61,7 @@ public final class KeyChain implements KeyReader {
         }
         int at = outOffset;
         for (int i = 0; i < parts.size(); i++) {
-            KeyPart part = parts.get(i);
+            KeyReader part = parts.get(i);
             part.prepare(queries, offset, rows, width, out, at, scratch);
             at += rows * part.queryWidth(width);
         }
@@ -81,7 +81,7 @@ public final class KeyChain implements KeyReader {
         int base = 0;
         int query = queryOffset;
         for (int i = 0; i < parts.size() && base < to; i++) {
-            KeyPart part = parts.get(i);
+            KeyReader part = parts.get(i);
             int first = Math.max(from, base) - base;
             int end = Math.min(to - base, part.size());
             if (first < end) {
@@ -94,7 +94,7 @@ public final class KeyChain implements KeyReader {
     }
 
     private static void score(
-            KeyPart part,
+            KeyReader part,
             float[] queries,
             int query,
             int rows,

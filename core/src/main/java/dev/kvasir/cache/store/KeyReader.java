@@ -1,8 +1,10 @@
 package dev.kvasir.cache.store;
 
 /** What one KV head reads of its keys: scores of queries against ranges of slots. */
-@FunctionalInterface
 public interface KeyReader {
+    /** Slots that can be read. */
+    int size();
+
     /** Numbers of a prepared query of a head of {@code headDim} channels. */
     default int queryWidth(int headDim) {
         return headDim;

@@ -138,10 +138,71 @@ public final class PackedValues implements BlockValues, RowValues {
         kernels.pack(layout, page(slot), 0, layout.lanes(), depth, depth + 1, row, offset, layout.lanes(), work);
     }
 
+    /**
+     * Stores {@code count} tokens of one page with scales (and zeros, empty if there are none) of the caller's own for each
+     * group of channels and token: {@code [group][token]}.
+     */
+    public void appendGiven(
+            float[] rows,
+            int offset,
+            int stride,
+            int count,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            Scratch scratch) {
+        int depth = size % layout.depth();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.packGiven(
+                layout,
+                page(size),
+                0,
+                layout.lanes(),
+                depth,
+                depth + count,
+                rows,
+                offset,
+                stride,
+                scales,
+                zeros,
+                parameterOffset,
+                work);
+        size += count;
+    }
+
     /** The channels {@code from} to {@code to - 1} as values by themselves: a head's share of values that heads hold together. */
     public ValueReader channels(int from, int to) {
-        return (weights, weightOffset, weightStride, rows, slotFrom, slotTo, out, outOffset, scratch) ->
-                read(from, to, weights, weightOffset, weightStride, rows, slotFrom, slotTo, out, outOffset, scratch);
+        return new Channels(from, to);
+    }
+
+    private final class Channels implements ValueReader {
+        private final int first;
+        private final int end;
+
+        Channels(int first, int end) {
+            this.first = first;
+            this.end = end;
+        }
+
+        @Override
+        public int size() {
+            return size;
+        }
+
+        @Override
+        public void addWeighted(
+                float[] weights,
+                int weightOffset,
+                int weightStride,
+                int rows,
+                int from,
+                int to,
+                float[] out,
+                int outOffset,
+                Scratch scratch) {
+            PackedValues.this.read(
+                    first, end, weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
+        }
     }
 
     @Override

@@ -11,6 +11,7 @@ public final class Scratch {
     private float[] tile = new float[0];
     private float[] lanes = new float[0];
     private float[] work = new float[0];
+    private float[] spare = new float[0];
     private float[] chained = new float[0];
     private float[] held = new float[0];
     private @Nullable Object holder;
@@ -28,8 +29,14 @@ public final class Scratch {
         return lanes;
     }
 
-    /** Scores, or sums, of a part on their way through a chain of parts. */
-    public float[] chained(int size) {
+    /** Rows for a store that is made of stores, of at least {@code size} numbers; those inside do not touch it. */
+    public float[] spare(int size) {
+        spare = grown(spare, size);
+        return spare;
+    }
+
+    /** Scores on their way through a {@link KeyChain}. */
+    float[] chained(int size) {
         chained = grown(chained, size);
         return chained;
     }

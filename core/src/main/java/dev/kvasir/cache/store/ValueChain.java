@@ -4,11 +4,20 @@ import java.util.List;
 
 /** Values in one basis read one after the other as if they were one: tiers, windows, segments. */
 public final class ValueChain implements ValueReader {
-    private final List<? extends ValuePart> parts;
+    private final List<? extends ValueReader> parts;
 
     /** Reads {@code parts}, a list that may grow and shrink between steps, in their order. */
-    public ValueChain(List<? extends ValuePart> parts) {
+    public ValueChain(List<? extends ValueReader> parts) {
         this.parts = parts;
+    }
+
+    @Override
+    public int size() {
+        int size = 0;
+        for (ValueReader part : parts) {
+            size += part.size();
+        }
+        return size;
     }
 
     /** The weights are cut where the values are. */
@@ -25,7 +34,7 @@ public final class ValueChain implements ValueReader {
             Scratch scratch) {
         int base = 0;
         for (int i = 0; i < parts.size() && base < to; i++) {
-            ValuePart part = parts.get(i);
+            ValueReader part = parts.get(i);
             int first = Math.max(from, base) - base;
             int end = Math.min(to - base, part.size());
             if (first < end) {

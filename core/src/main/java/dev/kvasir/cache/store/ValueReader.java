@@ -1,8 +1,10 @@
 package dev.kvasir.cache.store;
 
 /** What one KV head reads of its values: weighted sums over ranges of slots. */
-@FunctionalInterface
 public interface ValueReader {
+    /** Slots that can be read. */
+    int size();
+
     /**
      * {@code out[r] += sum over i of weights[r][i] * value[from + i]}, for slots {@code from} to {@code to - 1}.
      *
@@ -20,6 +22,6 @@ public interface ValueReader {
             int outOffset,
             Scratch scratch);
 
-    /** Brings sums over all slots, {@code [rows][headDim]}, into the model's basis: once a step. */
-    default void finish(float[] sums, int offset, int rows) {}
+    /** Brings sums over all slots, {@code [rows][headDim]}, into the model's basis, once a step; the scratch's tile and lanes are free for use. */
+    default void finish(float[] sums, int offset, int rows, Scratch scratch) {}
 }

@@ -39,7 +39,7 @@ record BalancedKeys(PackedKeys packed, Balancer balancer, int kvHead, int headDi
 
     @Override
     public void append(float[] rows, int offset, int stride, int count, Scratch scratch) {
-        float[] balanced = scratch.chained(count * headDim);
+        float[] balanced = scratch.spare(count * headDim);
         for (int i = 0; i < count; i++) {
             balancer.balance(kvHead, rows, offset + i * stride, balanced, i * headDim);
         }
@@ -54,7 +54,7 @@ record BalancedKeys(PackedKeys packed, Balancer balancer, int kvHead, int headDi
 
     @Override
     public void replace(int slot, float[] row, int offset, Scratch scratch) {
-        float[] balanced = scratch.chained(headDim);
+        float[] balanced = scratch.spare(headDim);
         balancer.balance(kvHead, row, offset, balanced, 0);
         packed.replace(slot, balanced, 0, scratch);
     }

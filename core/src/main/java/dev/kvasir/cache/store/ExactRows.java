@@ -1,0 +1,252 @@
+package dev.kvasir.cache.store;
+
+import dev.kvasir.cache.CacheFileException;
+import dev.kvasir.cache.Footprint;
+import dev.kvasir.cache.PagePool;
+import dev.kvasir.cache.kernel.Element;
+import dev.kvasir.cache.kernel.Kernels;
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * A few tokens of a layer kept exact beside stores that hold all tokens: attention sinks. Their scores replace those of the
+ * store, their values are added to its sums, so the store must hold zeros for their values.
+ *
+ * <pre>
+ *   page = one token: keys after RoPE [kvHeads][headDim] | values [kvHeads][headDim]
+ * </pre>
+ */
+public final class ExactRows {
+    private final Kernels kernels;
+    private final Element element;
+    private final int headDim;
+    private final int kvHeads;
+    private final int capacity;
+    private final PageRun pages;
+    /** Slots of the tokens, ascending. */
+    private final int[] slots;
+
+    private int count;
+
+    /** An empty store of at most {@code capacity} tokens. */
+    public ExactRows(PagePool pool, Kernels kernels, Element element, int headDim, int kvHeads, int capacity) {
+        this(
+                kernels,
+                element,
+                headDim,
+                kvHeads,
+                capacity,
+                new PageRun(pool, rowBytes(element, headDim, kvHeads)),
+                new int[capacity]);
+    }
+
+    private ExactRows(
+            Kernels kernels, Element element, int headDim, int kvHeads, int capacity, PageRun pages, int[] slots) {
+        this.kernels = kernels;
+        this.element = element;
+        this.headDim = headDim;
+        this.kvHeads = kvHeads;
+        this.capacity = capacity;
+        this.pages = pages;
+        this.slots = slots;
+    }
+
+    /** Bytes of one token, keys and values. */
+    public static long rowBytes(Element element, int headDim, int kvHeads) {
+        return 2L * headDim * kvHeads * element.bytes();
+    }
+
+    /** Tokens held. */
+    public int count() {
+        return count;
+    }
+
+    /** The slot of the {@code i}th token. */
+    public int slot(int i) {
+        return slots[i];
+    }
+
+    /** Bytes that {@link #reserve} would take for {@code more} tokens. */
+    public long wantedBytes(int more) {
+        int wanted = Math.min(capacity, count + more);
+        return pages.wantedBytes(wanted, count, wanted);
+    }
+
+    /** Makes room for {@code more} tokens, as far as the capacity goes. */
+    public void reserve(int more, PagePool.Claim claim) {
+        int wanted = Math.min(capacity, count + more);
+        pages.reserve(wanted, count, wanted, claim);
+    }
+
+    /**
+     * Keeps a token whose slot is after all others.
+     *
+     * @param keys after RoPE, {@code [kvHeads][headDim]} from {@code keyOffset} on; values likewise
+     */
+    public void add(int slot, float[] keys, int keyOffset, float[] values, int valueOffset) {
+        if (count > 0 && slot <= slots[count - 1]) {
+            throw new IllegalArgumentException("slot " + slot + " after " + slots[count - 1]);
+        }
+        int width = kvHeads * headDim;
+        MemorySegment page = pages.page(count);
+        kernels.encode(element, keys, keyOffset, width, page, 0);
+        kernels.encode(element, values, valueOffset, width, page, (long) width * element.bytes());
+        slots[count++] = slot;
+    }
+
+    /** Forgets tokens whose slot is {@code size} or more. */
+    public void truncate(int size) {
+        while (count > 0 && slots[count - 1] >= size) {
+            count--;
+        }
+        pages.shrink(count);
+    }
+
+    /** Gives back reserved pages that no token took. */
+    public void trim() {
+        pages.shrink(count);
+    }
+
+    /** All pages, as a window. */
+    public Footprint footprint() {
+        return new Footprint(0, 0, pages.bytes(), 0, 0);
+    }
+
+    /** A second store with the same content, which shares this one's pages. */
+    public ExactRows fork() {
+        ExactRows fork = new ExactRows(kernels, element, headDim, kvHeads, capacity, pages.fork(), slots.clone());
+        fork.count = count;
+        return fork;
+    }
+
+    /** Writes what {@link #read} needs. */
+    public void write(DataOutput out) throws IOException {
+        out.writeInt(count);
+        for (int i = 0; i < count; i++) {
+            out.writeInt(slots[i]);
+        }
+        pages.write(out, count);
+    }
+
+    /** Fills this empty store; slots must be below {@code size}. */
+    public void read(DataInput in, int size) throws IOException {
+        int found = in.readInt();
+        if (found < 0 || found > capacity) {
+            throw new CacheFileException("exact tokens: found " + found + ", allowed are 0 to " + capacity);
+        }
+        for (int i = 0; i < found; i++) {
+            int slot = in.readInt();
+            int least = i == 0 ? 0 : slots[i - 1] + 1;
+            if (slot < least || slot >= size) {
+                throw new CacheFileException(
+                        "exact token " + i + ": slot " + slot + ", allowed are " + least + " to " + (size - 1));
+            }
+            slots[i] = slot;
+        }
+        pages.read(in, found);
+        count = found;
+    }
+
+    /** Gives all pages back. */
+    public void release() {
+        count = 0;
+        pages.shrink(0);
+    }
+
+    private int firstFrom(int slot) {
+        int at = Arrays.binarySearch(slots, 0, count, slot);
+        return at < 0 ? -at - 1 : at;
+    }
+
+    /** {@code inner}, whose queries must be the model's own, with the exact tokens' scores in place of its own. */
+    public KeyReader keys(int kvHead, KeyReader inner) {
+        return new Keys(kvHead, inner);
+    }
+
+    /** {@code inner} plus the exact tokens' values. */
+    public ValueReader values(int kvHead, ValueReader inner) {
+        return new Values(kvHead, inner);
+    }
+
+    private final class Keys implements KeyReader {
+        private final int kvHead;
+        private final KeyReader inner;
+
+        Keys(int kvHead, KeyReader inner) {
+            this.kvHead = kvHead;
+            this.inner = inner;
+        }
+
+        @Override
+        public int size() {
+            return inner.size();
+        }
+
+        @Override
+        public void scores(
+                float[] queries,
+                int queryOffset,
+                int rows,
+                int from,
+                int to,
+                float[] out,
+                int outOffset,
+                int outStride,
+                Scratch scratch) {
+            inner.scores(queries, queryOffset, rows, from, to, out, outOffset, outStride, scratch);
+            for (int i = firstFrom(from); i < count && slots[i] < to; i++) {
+                float[] key = scratch.lanes(headDim);
+                long at = (long) kvHead * headDim * element.bytes();
+                kernels.decode(element, pages.page(i), at, headDim, key, 0);
+                for (int r = 0; r < rows; r++) {
+                    int o = outOffset + r * outStride + slots[i] - from;
+                    out[o] = kernels.dot(queries, queryOffset + r * headDim, key, 0, headDim);
+                }
+            }
+        }
+    }
+
+    private final class Values implements ValueReader {
+        private final int kvHead;
+        private final ValueReader inner;
+
+        Values(int kvHead, ValueReader inner) {
+            this.kvHead = kvHead;
+            this.inner = inner;
+        }
+
+        @Override
+        public int size() {
+            return inner.size();
+        }
+
+        @Override
+        public void addWeighted(
+                float[] weights,
+                int weightOffset,
+                int weightStride,
+                int rows,
+                int from,
+                int to,
+                float[] out,
+                int outOffset,
+                Scratch scratch) {
+            inner.addWeighted(weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
+            for (int i = firstFrom(from); i < count && slots[i] < to; i++) {
+                float[] value = scratch.lanes(headDim);
+                long at = (long) (kvHeads + kvHead) * headDim * element.bytes();
+                kernels.decode(element, pages.page(i), at, headDim, value, 0);
+                int w = weightOffset + slots[i] - from;
+                kernels.sums(weights, w, weightStride, rows, value, 0, headDim, 1, headDim, out, outOffset, headDim);
+            }
+        }
+
+        @Override
+        public void finish(float[] sums, int offset, int rows, Scratch scratch) {
+            inner.finish(sums, offset, rows, scratch);
+        }
+    }
+}
