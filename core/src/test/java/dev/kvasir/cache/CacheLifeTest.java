@@ -40,6 +40,9 @@ class CacheLifeTest {
                 "saq(16-8-4-2-1, segment=32)",
                 "saq(32-5-3, segment=32, sinks=40)",
                 "saq(16)",
+                "mikv",
+                "mikv(0.5, bits=0)",
+                "mikv(0.3, importance_bits=8, bits=4)",
                 "turboquant(2, outliers=16)",
                 "qserve(smooth=false)",
                 "bfp",
@@ -72,6 +75,7 @@ class CacheLifeTest {
                 "kivi(residual=32)",
                 "kivi(v_axis=channel, residual=64)",
                 "block",
+                "mikv",
                 "turboquant",
                 "bfp(v_axis=token)",
                 "saq(segment=32)",
@@ -106,6 +110,9 @@ class CacheLifeTest {
                 "block(q5_0, rotate=true)",
                 "saq(segment=32)",
                 "saq(16-4-3-2, segment=32, paperExact=true)",
+                "mikv",
+                "mikv(0.5, importance_bits=4)",
+                "mikv(bits=0)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
                 "bfp(v_axis=token)",
@@ -269,7 +276,10 @@ class CacheLifeTest {
                 "saq(segment=32)",
                 "saq(16-8-3, segment=64, paperExact=true)",
                 "saq(16, sinks=60)",
-                "rotatekv(reorder=off)"
+                "rotatekv(reorder=off)",
+                "mikv",
+                "mikv(0.4, rule=count, importance_bits=8)",
+                "mikv(bits=0)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

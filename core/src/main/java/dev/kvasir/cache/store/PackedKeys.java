@@ -19,7 +19,7 @@ import java.util.Arrays;
  * <p>{@link Axis#PER_DEPTH} is a scale for each channel and group of tokens (per-channel keys): tokens come and go in
  * whole blocks. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
  */
-public final class PackedKeys implements BlockKeys {
+public final class PackedKeys implements BlockKeys, RowKeys {
     /** From so many query rows on, unpacking a tile once costs less than reading its codes for each row. */
     private static final int UNPACK_ROWS = 4;
 
@@ -86,6 +86,16 @@ public final class PackedKeys implements BlockKeys {
         }
     }
 
+    @Override
+    public long wantedBytesForAll(int tokens) {
+        return pages.wantedBytes(pagesFor(size + tokens), 0, pages.count());
+    }
+
+    @Override
+    public void reserveAll(int tokens, PagePool.Claim claim) {
+        pages.reserve(pagesFor(size + tokens), 0, pages.count(), claim);
+    }
+
     private int pagesFor(int tokens) {
         return Math.ceilDiv(tokens, layout.lanes());
     }
@@ -117,6 +127,26 @@ public final class PackedKeys implements BlockKeys {
         float[] work = scratch.work(Kernels.workSize(layout));
         kernels.pack(layout, page(size), lane, lane + count, 0, layout.depth(), columns, offset, stride, work);
         size += count;
+    }
+
+    @Override
+    public void row(int slot, float[] out, int offset, Scratch scratch) {
+        MemorySegment page = page(slot);
+        int lane = slot % layout.lanes();
+        for (int c = 0; c < layout.depth(); c++) {
+            out[offset + c] = layout.value(page, c, lane);
+        }
+    }
+
+    /** Only where tokens come one by one. */
+    @Override
+    public void replace(int slot, float[] row, int offset, Scratch scratch) {
+        if (block != 1) {
+            throw new IllegalStateException("a token of a block of " + block + " cannot be replaced");
+        }
+        int lane = slot % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.pack(layout, page(slot), lane, lane + 1, 0, layout.depth(), row, offset, 1, work);
     }
 
     /**
