@@ -25,6 +25,18 @@ public final class KernelProbe {
             hash = 31 * hash + packed(new PackedLayout(64, 96, 8, 32, axis, Quantizer.Q8_0), random);
             hash = 31 * hash + packed(new PackedLayout(64, 96, 4, 32, axis, Quantizer.Q4_0), random);
             hash = 31 * hash + packed(new PackedLayout(64, 96, 5, 32, axis, Quantizer.Q5_0), random);
+            hash = 31 * hash + packed(new PackedLayout(64, 96, 4, 32, axis, Quantizer.IQ4_NL), random);
+            hash = 31 * hash + packed(new PackedLayout(64, 96, 2, 32, axis, Quantizer.QSERVE), random);
+            hash = 31 * hash + packed(new PackedLayout(64, 96, 6, 32, axis, Quantizer.blockFloat(6)), random);
+            Quantizer rotate = Quantizer.rotate(1, ScaleFormat.E4M3);
+            hash = 31 * hash + packed(new PackedLayout(64, 96, 3, 32, axis, rotate), random);
+            Quantizer ternary = Quantizer.ternary(0.7f);
+            hash = 31 * hash + packed(new PackedLayout(64, 96, PackedLayout.TRITS, 32, axis, ternary), random);
+            for (int bits = 1; bits <= 3; bits++) {
+                float[] levels = Arrays.copyOf(new float[] {-2, -1.4f, -1, -0.5f, 0.1f, 0.6f, 1.1f, 2}, 1 << bits);
+                Quantizer codebook = Quantizer.codebook(levels, levels, ScaleFormat.F16, ZeroFormat.F16);
+                hash = 31 * hash + packed(new PackedLayout(64, 96, bits, 32, axis, codebook), random);
+            }
         }
         return 31 * hash + dense(random);
     }
@@ -36,11 +48,17 @@ public final class KernelProbe {
             MemorySegment page = arena.allocate(layout.bytes(), 64);
             MemorySegment other = arena.allocate(layout.bytes(), 64);
             float[] in = floats(64 * 96, random);
-            scalar.pack(layout, page, 0, 64, 0, 96, in, 0, 64, new float[Kernels.workSize(layout)]);
-            vector.pack(layout, other, 0, 64, 0, 96, in, 0, 64, new float[Kernels.workSize(layout)]);
+            float[] work = new float[Kernels.workSize(layout)];
+            if (layout.quantizer().rule() == Quantizer.Rule.GIVEN) {
+                float[] scales = floats(64 * 96 / 32, random);
+                scalar.packGiven(layout, page, 0, 64, 0, 96, in, 0, 64, scales, scales, 0, work);
+                vector.packGiven(layout, other, 0, 64, 0, 96, in, 0, 64, scales, scales, 0, work);
+            } else {
+                scalar.pack(layout, page, 0, 64, 0, 96, in, 0, 64, work);
+                vector.pack(layout, other, 0, 64, 0, 96, in, 0, 64, work);
+            }
             check(page.mismatch(other) == -1, layout + " packs other bits");
             float[] x = floats(96, random);
-            float[] work = new float[Kernels.workSize(layout)];
             float[] expected = new float[64];
             float[] found = new float[64];
             scalar.accumulate(layout, page, 0, 64, 0, 96, x, 0, expected, 0, work);
