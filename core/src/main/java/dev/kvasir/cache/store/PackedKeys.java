@@ -17,7 +17,7 @@ import java.util.Arrays;
  * Keys as codes of a few bits: lanes are tokens, the depth runs over channels.
  *
  * <p>{@link Axis#PER_DEPTH} is a scale for each channel and group of tokens (per-channel keys): tokens come and go in
- * whole blocks. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
+ * whole blocks, unless no scale is stored. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
  */
 public final class PackedKeys implements BlockKeys {
     /** From so many query rows on, unpacking a tile once costs less than reading its codes for each row. */
@@ -37,7 +37,8 @@ public final class PackedKeys implements BlockKeys {
     private PackedKeys(Kernels kernels, PackedLayout layout, PageRun pages) {
         this.kernels = kernels;
         this.layout = layout;
-        this.block = layout.axis() == Axis.PER_DEPTH ? Math.max(PANEL, layout.group()) : 1;
+        boolean fitted = layout.axis() == Axis.PER_DEPTH && layout.quantizer().parameterBytes() > 0;
+        this.block = fitted ? Math.max(PANEL, layout.group()) : 1;
         this.pages = pages;
     }
 
@@ -111,6 +112,60 @@ public final class PackedKeys implements BlockKeys {
         float[] work = scratch.work(Kernels.workSize(layout));
         kernels.pack(layout, page(size), lane, lane + count, 0, layout.depth(), columns, offset, stride, work);
         size += count;
+    }
+
+    /**
+     * Stores tokens under scales and zeros that the caller knows, by {@link Kernels#packGiven}: of the channels where the layout
+     * is PER_DEPTH and stores none, so that tokens come one by one there too; of the new tokens where it is PER_LANE, in one group.
+     */
+    public void appendGiven(
+            float[] rows, int offset, int stride, int count, float[] scales, float[] zeros, Scratch scratch) {
+        boolean perToken = layout.axis() == Axis.PER_LANE;
+        float[] work = scratch.work(Kernels.workSize(layout));
+        int depth = layout.depth();
+        int row = 0;
+        while (row < count) {
+            int from = offset + row * stride;
+            int lane = size % layout.lanes();
+            boolean panel = size % PANEL == 0 && count - row >= PANEL;
+            int columns = panel ? PANEL : 1;
+            float[] in = rows;
+            int at = from;
+            if (panel) {
+                in = scratch.tile(depth * PANEL);
+                at = 0;
+                Panels.transpose(rows, from, stride, PANEL, depth, in, PANEL);
+            }
+            int parameters = perToken ? row : 0;
+            kernels.packGiven(
+                    layout,
+                    page(size),
+                    lane,
+                    lane + columns,
+                    0,
+                    depth,
+                    in,
+                    at,
+                    columns,
+                    scales,
+                    zeros,
+                    parameters,
+                    work);
+            size += columns;
+            row += columns;
+        }
+    }
+
+    /** The number that one channel of a slot stands for. */
+    public float value(int slot, int channel) {
+        return layout.value(page(slot), channel, slot % layout.lanes());
+    }
+
+    /** Writes some channels of 32 slots, the first a multiple of 32, to {@code tile[channel][32]}. */
+    public void unpack(int slot, int channelFrom, int channelTo, float[] tile, Scratch scratch) {
+        int lane = slot % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.unpack(layout, page(slot), lane, lane + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
     }
 
     /** The channels {@code from} to {@code to - 1} as keys by themselves: a head's share of keys that heads hold together. */

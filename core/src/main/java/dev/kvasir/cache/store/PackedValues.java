@@ -108,6 +108,38 @@ public final class PackedValues implements BlockValues {
         }
     }
 
+    /** Stores tokens under scales and zeros of their own that the caller knows, one group for all lanes, by {@link Kernels#packGiven}. */
+    public void appendGiven(
+            float[] rows, int offset, int stride, int count, float[] scales, float[] zeros, Scratch scratch) {
+        float[] work = scratch.work(Kernels.workSize(layout));
+        int row = 0;
+        while (row < count) {
+            int depth = size % layout.depth();
+            int run = Math.min(count - row, layout.depth() - depth);
+            kernels.packGiven(
+                    layout,
+                    page(size),
+                    0,
+                    layout.lanes(),
+                    depth,
+                    depth + run,
+                    rows,
+                    offset + row * stride,
+                    stride,
+                    scales,
+                    zeros,
+                    row,
+                    work);
+            size += run;
+            row += run;
+        }
+    }
+
+    /** The number that one channel of a slot stands for. */
+    public float value(int slot, int channel) {
+        return layout.value(page(slot), slot % layout.depth(), channel);
+    }
+
     /** The channels {@code from} to {@code to - 1} as values by themselves: a head's share of values that heads hold together. */
     public ValueReader channels(int from, int to) {
         return new Channels(from, to);
