@@ -98,18 +98,18 @@ public final class PowerIteration {
                 }
             }
             if (k > 0) {
-                normalize(rows, row, length, NOTHING);
+                normalize(rows, row, length, NOTHING / (float) Math.sqrt(length));
             }
         }
     }
 
-    /** Brings a row to length one, or to zero if nothing in it is larger than {@code nothing}. */
+    /** Brings a row to length one, or to zero if no number in it is larger than {@code nothing}. */
     private boolean normalize(float[] rows, int row, int length, float nothing) {
         float largest = 0;
         for (int i = row; i < row + length; i++) {
             largest = Math.max(largest, Math.abs(rows[i]));
         }
-        if (!(largest > nothing / (float) Math.sqrt(length))) {
+        if (!(largest > nothing)) {
             Arrays.fill(rows, row, row + length, 0f);
             return false;
         }

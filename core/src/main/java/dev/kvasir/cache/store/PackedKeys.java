@@ -115,50 +115,47 @@ public final class PackedKeys implements BlockKeys {
     }
 
     /**
-     * Stores tokens under scales and zeros that the caller knows, by {@link Kernels#packGiven}: of the channels where the layout
-     * is PER_DEPTH and stores none, so that tokens come one by one there too; of the new tokens where it is PER_LANE, in one group.
+     * Stores {@code count} tokens of one page given as {@code columns[channel][token]}, with scales (and zeros, empty if there
+     * are none) of the caller's own for each token and group of channels: {@code [group][token]}.
      */
     public void appendGiven(
-            float[] rows, int offset, int stride, int count, float[] scales, float[] zeros, Scratch scratch) {
-        boolean perToken = layout.axis() == Axis.PER_LANE;
+            float[] columns,
+            int offset,
+            int stride,
+            int count,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            Scratch scratch) {
+        int lane = size % layout.lanes();
         float[] work = scratch.work(Kernels.workSize(layout));
-        int depth = layout.depth();
-        int row = 0;
-        while (row < count) {
-            int from = offset + row * stride;
-            int lane = size % layout.lanes();
-            boolean panel = size % PANEL == 0 && count - row >= PANEL;
-            int columns = panel ? PANEL : 1;
-            float[] in = rows;
-            int at = from;
-            if (panel) {
-                in = scratch.tile(depth * PANEL);
-                at = 0;
-                Panels.transpose(rows, from, stride, PANEL, depth, in, PANEL);
-            }
-            int parameters = perToken ? row : 0;
-            kernels.packGiven(
-                    layout,
-                    page(size),
-                    lane,
-                    lane + columns,
-                    0,
-                    depth,
-                    in,
-                    at,
-                    columns,
-                    scales,
-                    zeros,
-                    parameters,
-                    work);
-            size += columns;
-            row += columns;
-        }
+        kernels.packGiven(
+                layout,
+                page(size),
+                lane,
+                lane + count,
+                0,
+                layout.depth(),
+                columns,
+                offset,
+                stride,
+                scales,
+                zeros,
+                parameterOffset,
+                work);
+        size += count;
     }
 
-    /** The number that one channel of a slot stands for. */
-    public float value(int slot, int channel) {
-        return layout.value(page(slot), channel, slot % layout.lanes());
+    /**
+     * Writes what is stored of slots {@code from} to {@code to - 1}, all of one page, to {@code out[channel][token]}.
+     *
+     * @param from a multiple of 16; up to 15 tokens more than asked for may be written to each row
+     */
+    public void unpack(int from, int to, float[] out, int offset, int stride, Scratch scratch) {
+        int lane = from % layout.lanes();
+        int end = lane + Math.ceilDiv(to - from, PackedLayout.UNIT) * PackedLayout.UNIT;
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.unpack(layout, page(from), lane, end, 0, layout.depth(), out, offset, stride, work);
     }
 
     /** Writes some channels of 32 slots, the first a multiple of 32, to {@code tile[channel][32]}. */
@@ -166,6 +163,11 @@ public final class PackedKeys implements BlockKeys {
         int lane = slot % layout.lanes();
         float[] work = scratch.work(Kernels.workSize(layout));
         kernels.unpack(layout, page(slot), lane, lane + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
+    }
+
+    /** The number that one channel of a slot stands for. */
+    public float value(int slot, int channel) {
+        return layout.value(page(slot), channel, slot % layout.lanes());
     }
 
     /** The channels {@code from} to {@code to - 1} as keys by themselves: a head's share of keys that heads hold together. */

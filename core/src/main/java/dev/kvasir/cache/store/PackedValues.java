@@ -108,31 +108,36 @@ public final class PackedValues implements BlockValues {
         }
     }
 
-    /** Stores tokens under scales and zeros of their own that the caller knows, one group for all lanes, by {@link Kernels#packGiven}. */
+    /**
+     * Stores {@code count} tokens of one page with scales (and zeros, empty if there are none) of the caller's own for each
+     * group of channels and token: {@code [group][token]}.
+     */
     public void appendGiven(
-            float[] rows, int offset, int stride, int count, float[] scales, float[] zeros, Scratch scratch) {
+            float[] rows,
+            int offset,
+            int stride,
+            int count,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            Scratch scratch) {
+        int depth = size % layout.depth();
         float[] work = scratch.work(Kernels.workSize(layout));
-        int row = 0;
-        while (row < count) {
-            int depth = size % layout.depth();
-            int run = Math.min(count - row, layout.depth() - depth);
-            kernels.packGiven(
-                    layout,
-                    page(size),
-                    0,
-                    layout.lanes(),
-                    depth,
-                    depth + run,
-                    rows,
-                    offset + row * stride,
-                    stride,
-                    scales,
-                    zeros,
-                    row,
-                    work);
-            size += run;
-            row += run;
-        }
+        kernels.packGiven(
+                layout,
+                page(size),
+                0,
+                layout.lanes(),
+                depth,
+                depth + count,
+                rows,
+                offset,
+                stride,
+                scales,
+                zeros,
+                parameterOffset,
+                work);
+        size += count;
     }
 
     /** The number that one channel of a slot stands for. */

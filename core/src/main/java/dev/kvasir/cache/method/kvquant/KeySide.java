@@ -8,6 +8,7 @@ import dev.kvasir.cache.kernel.PackedLayout.Axis;
 import dev.kvasir.cache.store.KeyReader;
 import dev.kvasir.cache.store.Outliers;
 import dev.kvasir.cache.store.PackedKeys;
+import dev.kvasir.cache.store.Panels;
 import dev.kvasir.cache.store.Scratch;
 import dev.kvasir.tensor.RotaryBlock;
 import dev.kvasir.tensor.RotaryTable;
@@ -104,21 +105,27 @@ final class KeySide {
 
     /** Stores {@code count} tokens, {@code [count][width]}. */
     void append(float[] keys, int count, Scratch scratch) {
-        if (options.keys().byChannel()) {
-            int slot = codes.size();
-            KvQuantTables.Ranges ranges = tables.keyRanges();
-            codes.appendGiven(keys, 0, options.width(), count, ranges.scales(), ranges.offsets(), scratch);
-            for (int t = 0; t < count; t++) {
-                byChannel.find(keys, t * options.width());
-                clamped += byChannel.clamped();
-                addOutliers(slot + t, keys, t * options.width(), byChannel.channels(), byChannel.count());
-            }
-            return;
-        }
-        for (int t = 0; t < count; ) {
+        int t = 0;
+        while (t < count) {
             int run = codes.size() % PANEL == 0 && count - t >= PANEL ? PANEL : 1;
-            appendByToken(keys, t * options.width(), run, scratch);
+            if (options.keys().byChannel()) {
+                appendByChannel(keys, t * options.width(), run, scratch);
+            } else {
+                appendByToken(keys, t * options.width(), run, scratch);
+            }
             t += run;
+        }
+    }
+
+    private void appendByChannel(float[] keys, int at, int count, Scratch scratch) {
+        int slot = codes.size();
+        int width = options.width();
+        KvQuantTables.Ranges ranges = tables.keyRanges();
+        appendCodes(keys, at, count, ranges.scales(), ranges.offsets(), scratch);
+        for (int t = 0; t < count; t++) {
+            byChannel.find(keys, at + t * width);
+            clamped += byChannel.clamped();
+            addOutliers(slot + t, keys, at + t * width, byChannel.channels(), byChannel.count());
         }
     }
 
@@ -132,11 +139,22 @@ final class KeySide {
             scales[t] = byToken.scale();
             offsets[t] = byToken.offset();
         }
-        codes.appendGiven(rows, 0, width, count, scales, offsets, scratch);
+        appendCodes(rows, 0, count, scales, offsets, scratch);
         for (int t = 0; t < count; t++) {
             byToken.fit(keys, at + t * width);
             addOutliers(slot + t, keys, at + t * width, byToken.channels(), byToken.count());
         }
+    }
+
+    private void appendCodes(float[] keys, int at, int count, float[] scale, float[] offset, Scratch scratch) {
+        int width = options.width();
+        if (count == 1) {
+            codes.appendGiven(keys, at, 1, 1, scale, offset, 0, scratch);
+            return;
+        }
+        float[] columns = scratch.tile(width * count);
+        Panels.transpose(keys, at, width, count, width, columns, count);
+        codes.appendGiven(columns, 0, count, count, scale, offset, 0, scratch);
     }
 
     private void addOutliers(int slot, float[] keys, int at, int[] channels, int count) {

@@ -80,7 +80,7 @@ final class ValueSide {
             tables.values().hide(range, row, 0);
             scale[0] = sink ? 0 : range.scale();
             offset[0] = sink ? 0 : range.offset();
-            codes.appendGiven(row, 0, width, 1, scale, offset, scratch);
+            codes.appendGiven(row, 0, width, 1, scale, offset, 0, scratch);
             int found = sink ? 0 : range.count();
             for (int i = 0; i < found; i++) {
                 int channel = range.channels()[i];
