@@ -26,6 +26,7 @@ import java.nio.ByteOrder;
  */
 public final class CountedOutliers implements Outliers {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final int PANEL = 32;
     private static final int PER_PAGE = 1024;
     private static final long PAGE_BYTES = (long) PER_PAGE * Integer.BYTES;
     private static final int MAX_WIDTH = 1 << 16;
@@ -118,10 +119,8 @@ public final class CountedOutliers implements Outliers {
     }
 
     @Override
-    public int gather(int channelFrom, int channelTo, int from, int to, float[] out) {
-        int count = 0;
-        int last = Math.min(to, size);
-        for (int token = from; token < last; token++) {
+    public void addTo(int channelFrom, int channelTo, int slot, float[] tile, Scratch scratch) {
+        for (int token = slot; token < Math.min(slot + PANEL, size); token++) {
             int end = end(token);
             for (int i = first(end(token - 1), end, channelFrom); i < end; i++) {
                 int entry = get(entries, i);
@@ -129,13 +128,41 @@ public final class CountedOutliers implements Outliers {
                 if (channel >= channelTo) {
                     break;
                 }
-                out[count] = channel - channelFrom;
-                out[count + 1] = token - from;
-                out[count + 2] = Float.float16ToFloat((short) entry);
-                count += ENTRY;
+                tile[(channel - channelFrom) * PANEL + token - slot] += Float.float16ToFloat((short) entry);
             }
         }
-        return count / ENTRY;
+    }
+
+    @Override
+    public void addWeighted(
+            int channelFrom,
+            int channelTo,
+            float[] weights,
+            int weightOffset,
+            int weightStride,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int outOffset,
+            Scratch scratch) {
+        int headDim = channelTo - channelFrom;
+        for (int token = from; token < Math.min(to, size); token++) {
+            int end = end(token);
+            for (int i = first(end(token - 1), end, channelFrom); i < end; i++) {
+                int entry = get(entries, i);
+                int channel = entry >>> 16;
+                if (channel >= channelTo) {
+                    break;
+                }
+                float delta = Float.float16ToFloat((short) entry);
+                int o = outOffset + channel - channelFrom;
+                int w = weightOffset + token - from;
+                for (int r = 0; r < rows; r++) {
+                    out[o + r * headDim] += weights[w + r * weightStride] * delta;
+                }
+            }
+        }
     }
 
     /** The first of a token's entries whose channel is at least {@code channel}. */
@@ -151,11 +178,6 @@ public final class CountedOutliers implements Outliers {
             }
         }
         return low;
-    }
-
-    @Override
-    public int most(int channels, int tokens) {
-        return channels * tokens;
     }
 
     @Override

@@ -26,14 +26,21 @@ final class NoOutliers implements Outliers {
     public void trim() {}
 
     @Override
-    public int gather(int channelFrom, int channelTo, int from, int to, float[] out) {
-        return 0;
-    }
+    public void addTo(int channelFrom, int channelTo, int slot, float[] tile, Scratch scratch) {}
 
     @Override
-    public int most(int channels, int tokens) {
-        return 0;
-    }
+    public void addWeighted(
+            int channelFrom,
+            int channelTo,
+            float[] weights,
+            int weightOffset,
+            int weightStride,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int outOffset,
+            Scratch scratch) {}
 
     @Override
     public void truncate(int size) {}

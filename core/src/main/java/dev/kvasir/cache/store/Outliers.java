@@ -16,9 +16,6 @@ public sealed interface Outliers permits SlottedOutliers, CountedOutliers, NoOut
     /** Keeps none and takes no bytes. */
     Outliers NONE = new NoOutliers();
 
-    /** Numbers that {@link #gather} writes for an entry: channel, token, delta. */
-    int ENTRY = 3;
-
     /** Bytes that {@link #reserve} would take for {@code more} tokens. */
     long wantedBytes(int more);
 
@@ -37,15 +34,31 @@ public sealed interface Outliers permits SlottedOutliers, CountedOutliers, NoOut
     void trim();
 
     /**
-     * Copies the entries of some channels and tokens, in an order that depends on the content alone.
+     * Keys: {@code tile[channel - channelFrom][i] += delta} for the entries of 32 tokens.
      *
-     * @param out receives channel - channelFrom, token - from and delta of each; long enough for {@link #most}
-     * @return how many
+     * @param slot of the first, a multiple of 32
+     * @param tile {@code [channelTo - channelFrom][32]}
      */
-    int gather(int channelFrom, int channelTo, int from, int to, float[] out);
+    void addTo(int channelFrom, int channelTo, int slot, float[] tile, Scratch scratch);
 
-    /** The most entries that {@link #gather} can find for so many channels and tokens. */
-    int most(int channels, int tokens);
+    /**
+     * Values: {@code out[r][channel - channelFrom] += weights[r][i] * delta} for the entries of token {@code from + i}.
+     *
+     * @param weights {@code [rows]}, {@code weightStride} numbers apart
+     * @param out {@code [rows][channelTo - channelFrom]}
+     */
+    void addWeighted(
+            int channelFrom,
+            int channelTo,
+            float[] weights,
+            int weightOffset,
+            int weightStride,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int outOffset,
+            Scratch scratch);
 
     /** Forgets all tokens from {@code size} on. */
     void truncate(int size);

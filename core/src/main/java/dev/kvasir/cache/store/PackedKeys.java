@@ -165,6 +165,24 @@ public final class PackedKeys implements BlockKeys {
         kernels.unpack(layout, page(slot), lane, lane + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
     }
 
+    /** As above, under the scales and zeros of the channels, which are not stored: {@code scales[0]} is that of channel 0. */
+    public void unpackGiven(int slot, int channelFrom, int channelTo, float[] scales, float[] zeros, float[] tile) {
+        int lane = slot % layout.lanes();
+        kernels.unpackGiven(
+                layout,
+                page(slot),
+                lane,
+                lane + PANEL,
+                channelFrom,
+                channelTo,
+                scales,
+                zeros,
+                channelFrom,
+                tile,
+                0,
+                PANEL);
+    }
+
     /** The number that one channel of a slot stands for. */
     public float value(int slot, int channel) {
         return layout.value(page(slot), channel, slot % layout.lanes());

@@ -2,6 +2,7 @@ package dev.kvasir.cache.store;
 
 import static dev.kvasir.cache.kernel.Element.F16;
 
+import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import java.io.DataInput;
@@ -154,52 +155,98 @@ public final class SlottedOutliers implements Outliers {
     public void trim() {}
 
     @Override
-    public int gather(int channelFrom, int channelTo, int from, int to, float[] out) {
-        int count = 0;
-        int mask = blockTokens - 1;
+    public void addTo(int channelFrom, int channelTo, int slot, float[] tile, Scratch scratch) {
         int shift = Integer.numberOfTrailingZeros(blockTokens);
-        int end = Math.min(to, size);
-        for (int token = from & ~mask; token < end; token += blockTokens) {
-            MemorySegment page = pages.page(token / PAGE_TOKENS);
-            long start = start(token);
-            // Among what was forgotten the entries of the newest block may stand anywhere.
-            int limit = stale ? block.length : Math.min(blockTokens, size - token) * slots;
-            for (int i = first(page, start, limit, channelFrom << shift); i < limit; i++) {
-                int entry = page.get(INT, start + (long) i * Integer.BYTES);
-                int channel = entry >>> 16 + shift;
-                if (channel >= channelTo) {
-                    break;
-                }
-                int t = token + (entry >>> 16 & mask);
-                if (t >= from && t < end) {
-                    out[count] = channel - channelFrom;
-                    out[count + 1] = t - from;
-                    out[count + 2] = Float.float16ToFloat((short) entry);
-                    count += ENTRY;
-                }
+        int end = Math.min(slot + WIDEST_BLOCK, size);
+        int[] entries = scratch.entries(block.length);
+        if (blockTokens == WIDEST_BLOCK) {
+            // A key is a place in the tile.
+            int base = channelFrom * WIDEST_BLOCK;
+            int count = run(slot, base, channelTo * WIDEST_BLOCK, entries);
+            for (int i = 0; i < count; i++) {
+                tile[(entries[i] >>> 16) - base] += Float.float16ToFloat((short) entries[i]);
+            }
+            return;
+        }
+        for (int token = slot; token < end; token += blockTokens) {
+            int count = run(token, channelFrom << shift, channelTo << shift, entries);
+            for (int i = 0; i < count; i++) {
+                int t = token - slot + (entries[i] >>> 16 & blockTokens - 1);
+                int channel = (entries[i] >>> 16 + shift) - channelFrom;
+                tile[channel * WIDEST_BLOCK + t] += Float.float16ToFloat((short) entries[i]);
             }
         }
-        return count / ENTRY;
-    }
-
-    /** The first of {@code limit} entries whose key is at least {@code key}. */
-    private static int first(MemorySegment page, long start, int limit, int key) {
-        int low = 0;
-        int high = limit;
-        while (low < high) {
-            int middle = low + high >>> 1;
-            if (page.get(INT, start + (long) middle * Integer.BYTES) >>> 16 < key) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        return low;
     }
 
     @Override
-    public int most(int channels, int tokens) {
-        return (tokens + 2 * blockTokens) * slots;
+    public void addWeighted(
+            int channelFrom,
+            int channelTo,
+            float[] weights,
+            int weightOffset,
+            int weightStride,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int outOffset,
+            Scratch scratch) {
+        int shift = Integer.numberOfTrailingZeros(blockTokens);
+        int headDim = channelTo - channelFrom;
+        int end = Math.min(to, size);
+        int[] entries = scratch.entries(block.length);
+        for (int token = from & -blockTokens; token < end; token += blockTokens) {
+            int count = run(token, channelFrom << shift, channelTo << shift, entries);
+            if (token < from || token + blockTokens > end) {
+                count = keep(entries, count, from - token, end - token);
+            }
+            for (int r = 0; r < rows; r++) {
+                int o = outOffset + r * headDim - channelFrom;
+                int w = weightOffset + r * weightStride + token - from;
+                for (int i = 0; i < count; i++) {
+                    int key = entries[i] >>> 16;
+                    float delta = Float.float16ToFloat((short) entries[i]);
+                    out[o + (key >>> shift)] += weights[w + (key & blockTokens - 1)] * delta;
+                }
+            }
+        }
+    }
+
+    /** Moves the entries of a block's tokens {@code from} to {@code to - 1} to the front; returns how many. */
+    private int keep(int[] entries, int count, int from, int to) {
+        int kept = 0;
+        for (int i = 0; i < count; i++) {
+            int t = entries[i] >>> 16 & blockTokens - 1;
+            if (t >= from && t < to) {
+                entries[kept++] = entries[i];
+            }
+        }
+        return kept;
+    }
+
+    /** Copies a block's entries with keys from {@code keyFrom} to {@code keyTo - 1}; returns how many. */
+    private int run(int token, int keyFrom, int keyTo, int[] out) {
+        MemorySegment page = pages.page(token / PAGE_TOKENS);
+        long start = start(token);
+        // Among what was forgotten the entries of the newest block may stand anywhere.
+        int limit = stale ? block.length : Math.min(blockTokens, size - token) * slots;
+        int first = first(page, start, 0, limit, keyFrom);
+        int count = first(page, start, first, limit, keyTo) - first;
+        MemorySegment.copy(page, INT, start + (long) first * Integer.BYTES, out, 0, count);
+        return count;
+    }
+
+    /** The first of the entries {@code from} to {@code to - 1} whose key is at least {@code key}; without branches, which nobody could predict. */
+    private static int first(MemorySegment page, long start, int from, int to, int key) {
+        int low = from;
+        int count = to - from;
+        while (count > 0) {
+            int half = count + 1 >>> 1;
+            int below = (page.get(INT, start + (long) (low + half - 1) * Integer.BYTES) >>> 16) - key >>> 31;
+            low += below * half;
+            count -= half;
+        }
+        return low;
     }
 
     @Override
@@ -233,6 +280,15 @@ public final class SlottedOutliers implements Outliers {
         size = newSize;
         // Whoever wrote it may have had something to forget.
         stale = true;
+        for (int token = 0; token < size; token += blockTokens) {
+            MemorySegment.copy(pages.page(token / PAGE_TOKENS), INT, start(token), block, 0, block.length);
+            for (int i = 1; i < block.length; i++) {
+                if (Integer.compareUnsigned(block[i - 1], block[i]) > 0) {
+                    throw new CacheFileException("outliers of token " + token + ": entry " + i + " is "
+                            + Integer.toHexString(block[i]) + ", allowed are ascending ones");
+                }
+            }
+        }
     }
 
     @Override

@@ -208,36 +208,44 @@ final class KeySide {
             for (int slot = from; slot < to; slot += PANEL) {
                 float[] tile = scratch.tile(headDim * PANEL);
                 restore(slot, tile, scratch);
-                float[] query = queries;
-                int at = queryOffset;
+                int o = outOffset + slot - from;
                 if (turns) {
-                    rotary.turn(tile, 0);
-                    query = scratch.lanes(rows * headDim);
-                    at = 0;
-                    rotary.turnBack(slot, queries, queryOffset, rows, query, 0);
+                    scoreTurned(slot, queries, queryOffset, rows, tile, out, o, outStride, scratch);
+                } else {
+                    kernels.dots(queries, queryOffset, headDim, rows, tile, 0, headDim, out, o, outStride);
                 }
-                kernels.dots(query, at, headDim, rows, tile, 0, headDim, out, outOffset + slot - from, outStride);
             }
+        }
+
+        private void scoreTurned(
+                int slot,
+                float[] queries,
+                int queryOffset,
+                int rows,
+                float[] tile,
+                float[] out,
+                int outOffset,
+                int outStride,
+                Scratch scratch) {
+            float[] query = scratch.lanes(rows * headDim);
+            rotary.turnBack(slot, queries, queryOffset, rows, query, 0);
+            if (rows == 1) {
+                rotary.dots(query, 0, tile, 0, out, outOffset);
+                return;
+            }
+            rotary.turn(tile, 0);
+            kernels.dots(query, 0, headDim, rows, tile, 0, headDim, out, outOffset, outStride);
         }
 
         /** The keys of 32 slots as they were stored, {@code [headDim][32]}. */
         private void restore(int slot, float[] tile, Scratch scratch) {
-            codes.unpack(slot, first, first + headDim, tile, scratch);
             if (options.keys().byChannel()) {
                 KvQuantTables.Ranges ranges = tables.keyRanges();
-                for (int c = 0; c < headDim; c++) {
-                    float scale = ranges.scales()[first + c];
-                    float offset = ranges.offsets()[first + c];
-                    for (int i = c * PANEL; i < (c + 1) * PANEL; i++) {
-                        tile[i] = tile[i] * scale + offset;
-                    }
-                }
+                codes.unpackGiven(slot, first, first + headDim, ranges.scales(), ranges.offsets(), tile);
+            } else {
+                codes.unpack(slot, first, first + headDim, tile, scratch);
             }
-            float[] entries = scratch.lanes(Outliers.ENTRY * outliers.most(headDim, PANEL));
-            int count = outliers.gather(first, first + headDim, slot, slot + PANEL, entries);
-            for (int i = 0; i < count * Outliers.ENTRY; i += Outliers.ENTRY) {
-                tile[(int) entries[i] * PANEL + (int) entries[i + 1]] += entries[i + 2];
-            }
+            outliers.addTo(first, first + headDim, slot, tile, scratch);
         }
     }
 

@@ -123,16 +123,18 @@ final class ValueSide {
                 int outOffset,
                 Scratch scratch) {
             inliers.addWeighted(weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
-            float[] entries = scratch.lanes(Outliers.ENTRY * outliers.most(headDim, to - from));
-            int count = outliers.gather(first, first + headDim, from, to, entries);
-            for (int i = 0; i < count * Outliers.ENTRY; i += Outliers.ENTRY) {
-                int o = outOffset + (int) entries[i];
-                int w = weightOffset + (int) entries[i + 1];
-                float delta = entries[i + 2];
-                for (int r = 0; r < rows; r++) {
-                    out[o + r * headDim] += weights[w + r * weightStride] * delta;
-                }
-            }
+            outliers.addWeighted(
+                    first,
+                    first + headDim,
+                    weights,
+                    weightOffset,
+                    weightStride,
+                    rows,
+                    from,
+                    to,
+                    out,
+                    outOffset,
+                    scratch);
         }
     }
 
