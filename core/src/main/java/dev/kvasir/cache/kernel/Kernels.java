@@ -84,6 +84,23 @@ public interface Kernels {
             int outOffset,
             float[] work);
 
+    /** {@link #accumulate} for each of {@code rows} rows, which may share the reading of the codes. */
+    void accumulateRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] x,
+            int xOffset,
+            int xStride,
+            int rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work);
+
     /** Writes the numbers that a part of a page stands for to {@code out[depth][lane]}; borders as in {@link #accumulate}. */
     void unpack(
             PackedLayout layout,

@@ -1,7 +1,5 @@
 package dev.kvasir.cache.kernel;
 
-import java.util.Arrays;
-
 /**
  * How a group of numbers becomes codes: where scale and zero come from, how they are stored, what a code means, how it is
  * rounded.
@@ -61,36 +59,36 @@ public final class Quantizer {
      * zero = minimum, scale = (maximum - minimum) / (2^bits - 1), both rounded to F16 before the codes are made; code =
      * round-half-even((x - zero) / scale) (KIVI, arXiv 2402.02750).
      */
-    public static final Quantizer MIN_MAX = traits("MIN_MAX", Rule.MIN_MAX, Rounding.EVEN)
+    public static final Quantizer MIN_MAX = new Traits("MIN_MAX", Rule.MIN_MAX, Rounding.EVEN)
             .formats(ScaleFormat.F16, ZeroFormat.F16)
             .make();
 
     /** ggml's q8_0 with its reference rounding: codes are made with the F32 scale, which is rounded only when stored. */
-    public static final Quantizer Q8_0 = traits("Q8_0", Rule.GGML_EXTREME, Rounding.HALF_AWAY)
+    public static final Quantizer Q8_0 = new Traits("Q8_0", Rule.GGML_EXTREME, Rounding.HALF_AWAY)
             .bits(8)
             .offset(128)
             .make();
 
     /** ggml's q4_0, as {@link #Q8_0}. */
-    public static final Quantizer Q4_0 = traits("Q4_0", Rule.GGML_EXTREME, Rounding.TRUNCATED)
+    public static final Quantizer Q4_0 = new Traits("Q4_0", Rule.GGML_EXTREME, Rounding.TRUNCATED)
             .bits(4)
             .offset(8)
             .make();
 
     /** ggml's q5_0, as {@link #Q8_0}. */
-    public static final Quantizer Q5_0 = traits("Q5_0", Rule.GGML_EXTREME, Rounding.TRUNCATED)
+    public static final Quantizer Q5_0 = new Traits("Q5_0", Rule.GGML_EXTREME, Rounding.TRUNCATED)
             .bits(5)
             .offset(16)
             .make();
 
     /** ggml's q4_1: F16 scale and minimum, as {@link #Q8_0}. */
-    public static final Quantizer Q4_1 = traits("Q4_1", Rule.GGML_RANGE, Rounding.TRUNCATED)
+    public static final Quantizer Q4_1 = new Traits("Q4_1", Rule.GGML_RANGE, Rounding.TRUNCATED)
             .bits(4)
             .formats(ScaleFormat.F16, ZeroFormat.F16)
             .make();
 
     /** ggml's q5_1: F16 scale and minimum, as {@link #Q8_0}. */
-    public static final Quantizer Q5_1 = traits("Q5_1", Rule.GGML_RANGE, Rounding.TRUNCATED)
+    public static final Quantizer Q5_1 = new Traits("Q5_1", Rule.GGML_RANGE, Rounding.TRUNCATED)
             .bits(5)
             .formats(ScaleFormat.F16, ZeroFormat.F16)
             .make();
@@ -99,7 +97,7 @@ public final class Quantizer {
      * ggml's iq4_nl: a fixed codebook; codes are made with scale = extreme / -127, then the stored scale is the least-squares
      * fit with weights x^2 (quantize_row_iq4_nl_ref, which is what llama.cpp writes into its caches: no scale search).
      */
-    public static final Quantizer IQ4_NL = traits("IQ4_NL", Rule.GGML_CODEBOOK, Rounding.NEAREST)
+    public static final Quantizer IQ4_NL = new Traits("IQ4_NL", Rule.GGML_CODEBOOK, Rounding.NEAREST)
             .levels(new float[] {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113})
             .tiesUp()
             .make();
@@ -108,12 +106,12 @@ public final class Quantizer {
      * s = (max - min) / (2^bits - 1), z = -min / s kept fractional, both F16; code = round-half-even(x / s + z), clamped
      * (QServe, arXiv 2405.04532). A constant group keeps its value.
      */
-    public static final Quantizer QSERVE = traits("QSERVE", Rule.QSERVE, Rounding.EVEN_SHIFTED)
+    public static final Quantizer QSERVE = new Traits("QSERVE", Rule.QSERVE, Rounding.EVEN_SHIFTED)
             .formats(ScaleFormat.F16, ZeroFormat.F16_CODE)
             .make();
 
     /** One bit, value = ±s with s = mean |x| as F16; 0 counts as positive (VidKV, arXiv 2503.16257). */
-    public static final Quantizer SIGN = traits("SIGN", Rule.MEAN, Rounding.NEAREST)
+    public static final Quantizer SIGN = new Traits("SIGN", Rule.MEAN, Rounding.NEAREST)
             .levels(new float[] {-1, 1})
             .tiesUp()
             .make();
@@ -135,7 +133,7 @@ public final class Quantizer {
 
     private final float[] patterns;
 
-    private Quantizer(Traits traits) {
+    Quantizer(Traits traits) {
         name = traits.name;
         rule = traits.rule;
         rounding = traits.rounding;
@@ -154,7 +152,7 @@ public final class Quantizer {
     /** Signed codes of 2 to 8 bits, -(2^(bits-1) - 1) to 2^(bits-1) - 1, F16 scale = max |x| / (2^(bits-1) - 1); rounded half to even. */
     public static Quantizer symmetric(int bits) {
         check(bits >= 2 && bits <= 8, bits + " bits, symmetric: 2 to 8");
-        return traits("symmetric(" + bits + ")", Rule.SYMMETRIC, Rounding.EVEN_OFFSET)
+        return new Traits("symmetric(" + bits + ")", Rule.SYMMETRIC, Rounding.EVEN_OFFSET)
                 .bits(bits)
                 .offset(1 << (bits - 1))
                 .lowest(1)
@@ -167,7 +165,7 @@ public final class Quantizer {
      */
     public static Quantizer blockFloat(int bits) {
         check(bits >= 2 && bits <= 8, bits + " mantissa bits, block floating point: 2 to 8");
-        return traits("blockFloat(" + bits + ")", Rule.BLOCK_FLOAT, Rounding.EVEN_OFFSET)
+        return new Traits("blockFloat(" + bits + ")", Rule.BLOCK_FLOAT, Rounding.EVEN_OFFSET)
                 .bits(bits)
                 .offset(1 << (bits - 1))
                 .lowest(1)
@@ -186,7 +184,7 @@ public final class Quantizer {
     public static Quantizer rotate(float clip, ScaleFormat scaleFormat) {
         check(clip > 0 && clip <= 1, "clip " + clip + ": above 0, at most 1");
         check(scaleFormat == ScaleFormat.F16 || scaleFormat == ScaleFormat.E4M3, scaleFormat + " scale: F16 or E4M3");
-        return traits("rotate(" + clip + ", " + scaleFormat + ")", Rule.ROTATE, Rounding.EVEN_OFFSET)
+        return new Traits("rotate(" + clip + ", " + scaleFormat + ")", Rule.ROTATE, Rounding.EVEN_OFFSET)
                 .constant(clip)
                 .formats(scaleFormat, ZeroFormat.INT8_CODE)
                 .make();
@@ -198,7 +196,7 @@ public final class Quantizer {
      */
     public static Quantizer ternary(float gamma) {
         check(gamma >= 0 && gamma <= 1, "gamma " + gamma + ": 0 to 1");
-        return traits("ternary(" + gamma + ")", Rule.TERNARY, Rounding.THRESHOLD)
+        return new Traits("ternary(" + gamma + ")", Rule.TERNARY, Rounding.THRESHOLD)
                 .bits(PackedLayout.TRITS)
                 .offset(1)
                 .constant(gamma)
@@ -222,7 +220,7 @@ public final class Quantizer {
         for (int i = 1; i < levels.length; i++) {
             check(levels[i - 1] < levels[i], "levels must ascend: " + levels[i - 1] + ", " + levels[i]);
         }
-        return traits("codebook(" + levels.length + ")", Rule.GIVEN, Rounding.NEAREST)
+        return new Traits("codebook(" + levels.length + ")", Rule.GIVEN, Rounding.NEAREST)
                 .levels(levels)
                 .decodeLevels(decodeLevels)
                 .formats(scaleFormat, zeroFormat)
@@ -231,7 +229,7 @@ public final class Quantizer {
 
     /** Linear codes of any width whose scales and zeros the caller gives ({@link Kernels#packGiven}), rounded half to even. */
     public static Quantizer linear(ScaleFormat scaleFormat, ZeroFormat zeroFormat) {
-        return traits(
+        return new Traits(
                         "linear(" + scaleFormat + ", " + zeroFormat + ")",
                         Rule.GIVEN,
                         zeroFormat.isCode() ? Rounding.EVEN_SHIFTED : Rounding.EVEN)
@@ -369,93 +367,5 @@ public final class Quantizer {
     @Override
     public String toString() {
         return name;
-    }
-
-    private static Traits traits(String name, Rule rule, Rounding rounding) {
-        return new Traits(name, rule, rounding);
-    }
-
-    /** A quantizer in the making. */
-    private static final class Traits {
-        private final String name;
-        private final Rule rule;
-        private final Rounding rounding;
-        private int bits;
-        private float offset;
-        private int lowest;
-        private float step = 1;
-        private float constant;
-        private ScaleFormat scaleFormat = ScaleFormat.F16;
-        private ZeroFormat zeroFormat = ZeroFormat.NONE;
-        private float[] borders = NO_LEVELS;
-        private float[] levels = NO_LEVELS;
-
-        private Traits(String name, Rule rule, Rounding rounding) {
-            this.name = name;
-            this.rule = rule;
-            this.rounding = rounding;
-        }
-
-        private Quantizer make() {
-            return new Quantizer(this);
-        }
-
-        private Traits bits(int bits) {
-            this.bits = bits;
-            return this;
-        }
-
-        private Traits offset(float offset) {
-            this.offset = offset;
-            return this;
-        }
-
-        private Traits lowest(int lowest) {
-            this.lowest = lowest;
-            return this;
-        }
-
-        private Traits step(float step) {
-            this.step = step;
-            return this;
-        }
-
-        private Traits constant(float constant) {
-            this.constant = constant;
-            return this;
-        }
-
-        private Traits formats(ScaleFormat scale, ZeroFormat zero) {
-            scaleFormat = scale;
-            zeroFormat = zero;
-            return this;
-        }
-
-        /** A float exceeds the midpoint of two levels just when it exceeds the midpoint rounded down. */
-        private Traits levels(float[] ascending) {
-            bits = 32 - Integer.numberOfLeadingZeros(ascending.length - 1);
-            borders = new float[ascending.length - 1];
-            for (int i = 0; i < borders.length; i++) {
-                double middle = ((double) ascending[i] + ascending[i + 1]) / 2;
-                float below = (float) middle;
-                borders[i] = below > middle ? Math.nextDown(below) : below;
-            }
-            return decodeLevels(ascending);
-        }
-
-        /** A midpoint itself belongs to the upper level. */
-        private Traits tiesUp() {
-            for (int i = 0; i < borders.length; i++) {
-                borders[i] = Math.nextDown(borders[i]);
-            }
-            return this;
-        }
-
-        private Traits decodeLevels(float[] meanings) {
-            levels = Arrays.copyOf(meanings, 16);
-            // Codes nobody writes, but a damaged page may hold.
-            Arrays.fill(levels, meanings.length, 16, meanings[meanings.length - 1]);
-            return this;
-        }
     }
 }

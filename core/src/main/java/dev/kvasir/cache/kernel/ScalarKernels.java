@@ -113,6 +113,29 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public void accumulateRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] x,
+            int xOffset,
+            int xStride,
+            int rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        for (int r = 0; r < rows; r++) {
+            int o = outOffset + r * outStride;
+            int from = xOffset + r * xStride;
+            accumulate(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, from, out, o, work);
+        }
+    }
+
+    @Override
     public void unpack(
             PackedLayout layout,
             MemorySegment page,

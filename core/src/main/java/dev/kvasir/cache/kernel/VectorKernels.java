@@ -7,8 +7,8 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>The loops live beside this class by what they serve: {@link VectorDense}, {@link VectorElements}, {@link
  * VectorRead} and {@link VectorUnpack} (packed codes, with {@link VectorPlanes}, {@link VectorLevels} and {@link VectorTrits}
- * by how codes lie and what they mean), {@link VectorGiven}
- * (reading them under scales from elsewhere), {@link VectorPack} and {@link VectorCodes} (making them), {@link VectorParameters} and
+ * by how codes lie and what they mean, {@link VectorRows} for several rows at once), {@link VectorGiven} (codes
+ * read under scales from elsewhere), {@link VectorPack} and {@link VectorCodes} (making them), {@link VectorParameters} and
  * {@link VectorSoftmax}.
  *
  * <p>A rule for who changes them: once a compilation unit holds some seventy vector operations the JIT stops inlining them
@@ -128,6 +128,27 @@ public final class VectorKernels implements Kernels {
             int outOffset,
             float[] work) {
         VectorRead.accumulate(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
+    }
+
+    @Override
+    public void accumulateRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] x,
+            int xOffset,
+            int xStride,
+            int rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        VectorRead.accumulateRows(
+                layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, xStride, rows, out, outOffset,
+                outStride, work);
     }
 
     @Override

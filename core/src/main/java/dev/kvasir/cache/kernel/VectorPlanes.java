@@ -38,6 +38,11 @@ final class VectorPlanes {
 
     private VectorPlanes() {}
 
+    /** What fields of 1, 2 or 4 bits of linear codes mean; nobody writes to it. */
+    static float[] linear(int width) {
+        return LINEAR[width];
+    }
+
     /**
      * {@code out[l] += constant + sum over j of weights[j] * level[field[j][l]]}.
      *

@@ -31,6 +31,47 @@ import jdk.incubator.vector.VectorOperators;
 final class VectorRead {
     private VectorRead() {}
 
+    /** {@link #accumulate} for several rows: as many together as {@link VectorRows} serves, the others one by one. */
+    static void accumulateRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] x,
+            int xOffset,
+            int xStride,
+            int rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        boolean cut = layout.axis() == Axis.PER_DEPTH && layout.quantizer().parameterBytes() > 0;
+        int pair = 2 * PackedLayout.UNIT;
+        for (int r = 0; r < rows; r += VectorRows.ROWS) {
+            int some = Math.min(VectorRows.ROWS, rows - r);
+            int from = xOffset + r * xStride;
+            int lane = laneFrom;
+            while (lane < laneTo) {
+                int end = cut ? Math.min(laneTo, (lane / layout.group() + 1) * layout.group()) : laneTo;
+                int paired = VectorRows.serves(layout, some) ? lane + (end - lane) / pair * pair : lane;
+                int o = outOffset + r * outStride + lane - laneFrom;
+                if (paired > lane) {
+                    VectorRows.accumulate(
+                            layout, page, lane, paired, depthFrom, depthTo, x, from, xStride, some, out, o, outStride,
+                            work);
+                }
+                for (int i = 0; paired < end && i < some; i++) {
+                    int at = o + paired - lane + i * outStride;
+                    int xAt = from + i * xStride;
+                    accumulate(layout, page, paired, end, depthFrom, depthTo, x, xAt, out, at, work);
+                }
+                lane = end;
+            }
+        }
+    }
+
     /** Depths of the largest range of whole words. */
     static int padded(PackedLayout layout) {
         return layout.depth() + 2 * 32;
@@ -40,13 +81,13 @@ final class VectorRead {
         return 2 * padded(layout);
     }
 
-    private static int tables(PackedLayout layout) {
+    static int tables(PackedLayout layout) {
         return sums(layout) + 3 * layout.lanes();
     }
 
     /** Numbers of {@code work}. */
     static int workSize(PackedLayout layout) {
-        return tables(layout) + 16 * padded(layout);
+        return tables(layout) + 16 * padded(layout) + VectorRows.ROWS * layout.lanes();
     }
 
     static void accumulate(
@@ -103,7 +144,7 @@ final class VectorRead {
                 constant *= hasZero ? 1 : -quantizer.offset();
             } else {
                 VectorParameters.decode(layout, page, parameter, count, work, lead);
-                constant = weigh(count, x, xOffset, work, lead);
+                constant = weigh(count, x, xOffset, work, lead, lead + count, work, lead);
             }
             int o = outOffset + lane - laneFrom;
             addCodes(layout, page, lane, groupEnd, depthFrom, depthTo, work, out, o, constant);
@@ -228,19 +269,19 @@ final class VectorRead {
         return Math.ceilDiv(end, layout.perWord(plane)) - first / layout.perWord(plane);
     }
 
-    /** Multiplies the {@code count} scales at {@code at} by {@code x}; returns the sum of x times the zeros behind them. */
-    private static float weigh(int count, float[] x, int xOffset, float[] work, int at) {
+    /** {@code out[to + i] = x[i] * work[scales + i]}; returns the sum of x times zeros. */
+    static float weigh(int count, float[] x, int xOffset, float[] work, int scales, int zeros, float[] out, int to) {
         FloatVector sums = FloatVector.zero(F);
         int i = 0;
         for (; i <= count - V; i += V) {
             FloatVector xi = FloatVector.fromArray(F, x, xOffset + i);
-            FloatVector.fromArray(F, work, at + i).mul(xi).intoArray(work, at + i);
-            sums = FloatVector.fromArray(F, work, at + count + i).fma(xi, sums);
+            FloatVector.fromArray(F, work, scales + i).mul(xi).intoArray(out, to + i);
+            sums = FloatVector.fromArray(F, work, zeros + i).fma(xi, sums);
         }
         float sum = Species.sum(sums);
         for (; i < count; i++) {
-            work[at + i] *= x[xOffset + i];
-            sum += work[at + count + i] * x[xOffset + i];
+            out[to + i] = work[scales + i] * x[xOffset + i];
+            sum += work[zeros + i] * x[xOffset + i];
         }
         return sum;
     }

@@ -124,10 +124,10 @@ final class VectorTrits {
     }
 
     /**
-     * One vector of lanes of {@code count} depths from index {@code skip} of the first word on: {@code out[j] = code[j] * scale +
-     * zero}, scale and zero of depth j at {@code j * step} of {@code work}; step 0 means one of each for every lane.
+     * One vector of lanes of {@code count} depths from index {@code skip} of the first word on: {@code out[j] = code[j] *
+     * work[scales + j] + work[zeros + j]}.
      */
-    static void unpack(
+    static void byDepth(
             MemorySegment page,
             long offset,
             int skip,
@@ -135,7 +135,36 @@ final class VectorTrits {
             float[] work,
             int scales,
             int zeros,
-            boolean perDepth,
+            float[] out,
+            int o,
+            int stride) {
+        int half = skip / Trits.PER_HALF;
+        for (int j = half * Trits.PER_HALF - skip; j < count; half++) {
+            long at = offset + (half >> 1) * (long) UNIT_BYTES;
+            IntVector rest = IntVector.fromMemorySegment(I, page, at, ByteOrder.LITTLE_ENDIAN)
+                    .lanewise(VectorOperators.LSHR, (half & 1) * 16)
+                    .and(0xffff);
+            for (int end = j + Trits.PER_HALF; j < end; j++) {
+                rest = rest.add(rest.lanewise(VectorOperators.LSHL, 1));
+                if (j >= 0 && j < count) {
+                    ((FloatVector) rest.lanewise(VectorOperators.LSHR, 16).convert(VectorOperators.I2F, 0))
+                            .fma(FloatVector.broadcast(F, work[scales + j]), FloatVector.broadcast(F, work[zeros + j]))
+                            .intoArray(out, o + j * stride);
+                }
+                rest = rest.and(0xffff);
+            }
+        }
+    }
+
+    /** As {@link #byDepth}, with a scale and a zero for each lane. */
+    static void byLane(
+            MemorySegment page,
+            long offset,
+            int skip,
+            int count,
+            float[] work,
+            int scales,
+            int zeros,
             float[] out,
             int o,
             int stride) {
@@ -150,10 +179,6 @@ final class VectorTrits {
             for (int end = j + Trits.PER_HALF; j < end; j++) {
                 rest = rest.add(rest.lanewise(VectorOperators.LSHL, 1));
                 if (j >= 0 && j < count) {
-                    if (perDepth) {
-                        scale = FloatVector.broadcast(F, work[scales + j]);
-                        zero = FloatVector.broadcast(F, work[zeros + j]);
-                    }
                     ((FloatVector) rest.lanewise(VectorOperators.LSHR, 16).convert(VectorOperators.I2F, 0))
                             .fma(scale, zero)
                             .intoArray(out, o + j * stride);

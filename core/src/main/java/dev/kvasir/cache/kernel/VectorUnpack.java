@@ -89,7 +89,7 @@ final class VectorUnpack {
                 int skip = depthFrom % layout.perWord(plane);
                 int o = outOffset + lane - laneFrom;
                 if (layout.bits() == PackedLayout.TRITS) {
-                    VectorTrits.unpack(page, offset, skip, count, work, 0, count, true, out, o, outStride);
+                    VectorTrits.byDepth(page, offset, skip, count, work, 0, count, out, o, outStride);
                 } else {
                     byDepth(width, page, offset, skip, count, work, plane == 0, out, o, outStride);
                 }
@@ -208,7 +208,7 @@ final class VectorUnpack {
         int perWord = layout.perWord(plane);
         int skip = depth % perWord;
         if (layout.bits() == PackedLayout.TRITS) {
-            VectorTrits.unpack(page, offset, skip, count, work, scales, zeros, false, out, o, stride);
+            VectorTrits.byLane(page, offset, skip, count, work, scales, zeros, out, o, stride);
             return;
         }
         int width = layout.planeBits(plane);

@@ -254,7 +254,34 @@ class QuantizersTest {
                 }
             }
             assertClose(wanted, dense, 1e-6f * largest);
-            assertClose(expected, found, 1e-6f * largest * layout.depth());
+            float tolerance = 1e-6f * largest * layout.depth();
+            assertClose(expected, found, tolerance);
+            int rows = 1 + random.nextInt(6);
+            int d = layout.depth();
+            int l = layout.lanes();
+            float[] many = floats(rows * (d + 1));
+            float[] wantedRows = floats(rows * (l + 5));
+            float[] foundRows = wantedRows.clone();
+            Arrays.fill(work, 1e30f);
+            scalar.accumulateRows(
+                    layout,
+                    page,
+                    laneFrom,
+                    laneTo,
+                    depthFrom,
+                    depthTo,
+                    many,
+                    0,
+                    d + 1,
+                    rows,
+                    wantedRows,
+                    0,
+                    l + 5,
+                    work);
+            vector.accumulateRows(
+                    layout, page, laneFrom, laneTo, depthFrom, depthTo, many, 0, d + 1, rows, foundRows, 0, l + 5,
+                    work);
+            assertClose(wantedRows, foundRows, tolerance);
         }
     }
 

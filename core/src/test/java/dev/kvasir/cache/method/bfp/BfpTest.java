@@ -45,7 +45,7 @@ final class BfpTest {
                 double step = Math.scalb(1.0, Math.getExponent(most) - (bits - 2));
                 for (int c = b; c < b + block; c++) {
                     double x = rows[t * D + c];
-                    double top = ((1 << bits - 1) - 1) * step;
+                    double top = ((1 << (bits - 1)) - 1) * step;
                     double allowed = Math.abs(x) > top ? Math.abs(x) - top : step / 2;
                     assertThat(Math.abs(found[t][c] - x)).isLessThanOrEqualTo(allowed + 1e-12);
                     assertThat(Math.abs(x) > top ? Math.abs(x) - top : 0)
