@@ -17,7 +17,8 @@ public final class Calibrated {
     public static CacheModel model(CacheShape shape) {
         Map<String, Calibration> made = new ConcurrentHashMap<>();
         return with(
-                shape, (method, file) -> made.computeIfAbsent(method, name -> calibration(shape, CacheSpec.parse(name))));
+                shape,
+                (method, file) -> made.computeIfAbsent(method, name -> calibration(shape, CacheSpec.parse(name))));
     }
 
     /** A model of that shape with these calibrations. */

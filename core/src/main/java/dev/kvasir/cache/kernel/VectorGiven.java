@@ -76,8 +76,8 @@ final class VectorGiven {
                 IntVector index = codes.and(mask);
                 IntVector level = index.selectFrom(lowest);
                 for (int part = V; part < count; part += V) {
-                    IntVector higher =
-                            index.selectFrom(FloatVector.fromArray(F, levels, part).reinterpretAsInts());
+                    IntVector higher = index.selectFrom(
+                            FloatVector.fromArray(F, levels, part).reinterpretAsInts());
                     level = level.blend(higher, index.compare(VectorOperators.GE, part));
                 }
                 level.reinterpretAsFloats()
@@ -108,10 +108,10 @@ final class VectorGiven {
         int at = o;
         for (int i = 0; i < depths; i += 16) {
             int bit = (skip + i) % 32;
-            IntVector c = IntVector.fromMemorySegment(
-                    I, page, low + (i >> 4) * (long) UNIT_BYTES, ByteOrder.LITTLE_ENDIAN);
+            IntVector c =
+                    IntVector.fromMemorySegment(I, page, low + (i >> 4) * (long) UNIT_BYTES, ByteOrder.LITTLE_ENDIAN);
             IntVector d = IntVector.fromMemorySegment(
-                            I, page, high + (skip + i >> 5) * (long) UNIT_BYTES, ByteOrder.LITTLE_ENDIAN)
+                            I, page, high + ((skip + i) >> 5) * (long) UNIT_BYTES, ByteOrder.LITTLE_ENDIAN)
                     .lanewise(VectorOperators.LSHR, bit)
                     .lanewise(VectorOperators.LSHL, 2);
             for (int last = p + 16; p < last; p++, at += stride) {

@@ -8,7 +8,6 @@ import dev.kvasir.cache.PagePool;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
@@ -106,7 +105,7 @@ public final class CountedOutliers implements Outliers {
         int at = count();
         for (int i = 0; i < count; i++) {
             short delta = Float.floatToFloat16(F16.round(deltas[i]));
-            set(entries, at + i, channels[i] << 16 | delta & 0xffff);
+            set(entries, at + i, (channels[i] << 16) | (delta & 0xffff));
         }
         set(pointers, size, at + count);
         size++;
@@ -170,7 +169,7 @@ public final class CountedOutliers implements Outliers {
         int low = from;
         int high = to;
         while (low < high) {
-            int middle = low + high >>> 1;
+            int middle = (low + high) >>> 1;
             if (get(entries, middle) >>> 16 < channel) {
                 low = middle + 1;
             } else {
@@ -228,8 +227,8 @@ public final class CountedOutliers implements Outliers {
             for (int i = end(token - 1); i < end(token); i++) {
                 int channel = get(entries, i) >>> 16;
                 if (channel <= before || channel >= width) {
-                    throw new CacheFileException("outlier of token " + token + ": channel " + channel
-                            + ", allowed are " + (before + 1) + " to " + (width - 1));
+                    throw new CacheFileException("outlier of token " + token + ": channel " + channel + ", allowed are "
+                            + (before + 1) + " to " + (width - 1));
                 }
                 before = channel;
             }

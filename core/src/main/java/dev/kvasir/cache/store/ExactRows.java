@@ -199,7 +199,17 @@ public final class ExactRows {
             inner.scores(queries, queryOffset, rows, from, to, out, outOffset, outStride, scratch);
             int end = firstFrom(to);
             for (int i = firstFrom(from); i < end; i += Kernels.PANEL) {
-                scorePanel(queries, queryOffset, rows, i, Math.min(end, i + Kernels.PANEL), from, out, outOffset, outStride, scratch);
+                scorePanel(
+                        queries,
+                        queryOffset,
+                        rows,
+                        i,
+                        Math.min(end, i + Kernels.PANEL),
+                        from,
+                        out,
+                        outOffset,
+                        outStride,
+                        scratch);
             }
         }
 

@@ -130,7 +130,7 @@ public final class SlottedOutliers implements Outliers {
         int from = used - 1;
         for (int i = count - 1; i >= 0; i--) {
             int key = channels[i] * blockTokens + token;
-            int entry = key << 16 | Float.floatToFloat16(F16.round(deltas[i])) & 0xffff;
+            int entry = (key << 16) | (Float.floatToFloat16(F16.round(deltas[i])) & 0xffff);
             while (from >= 0 && Integer.compareUnsigned(block[from], entry) > 0) {
                 block[--to] = block[from--];
             }
@@ -171,8 +171,8 @@ public final class SlottedOutliers implements Outliers {
         for (int token = slot; token < end; token += blockTokens) {
             int count = run(token, channelFrom << shift, channelTo << shift, entries);
             for (int i = 0; i < count; i++) {
-                int t = token - slot + (entries[i] >>> 16 & blockTokens - 1);
-                int channel = (entries[i] >>> 16 + shift) - channelFrom;
+                int t = token - slot + ((entries[i] >>> 16) & (blockTokens - 1));
+                int channel = (entries[i] >>> (16 + shift)) - channelFrom;
                 tile[channel * WIDEST_BLOCK + t] += Float.float16ToFloat((short) entries[i]);
             }
         }
@@ -206,7 +206,7 @@ public final class SlottedOutliers implements Outliers {
                 for (int i = 0; i < count; i++) {
                     int key = entries[i] >>> 16;
                     float delta = Float.float16ToFloat((short) entries[i]);
-                    out[o + (key >>> shift)] += weights[w + (key & blockTokens - 1)] * delta;
+                    out[o + (key >>> shift)] += weights[w + (key & (blockTokens - 1))] * delta;
                 }
             }
         }
@@ -216,7 +216,7 @@ public final class SlottedOutliers implements Outliers {
     private int keep(int[] entries, int count, int from, int to) {
         int kept = 0;
         for (int i = 0; i < count; i++) {
-            int t = entries[i] >>> 16 & blockTokens - 1;
+            int t = (entries[i] >>> 16) & (blockTokens - 1);
             if (t >= from && t < to) {
                 entries[kept++] = entries[i];
             }
@@ -241,8 +241,8 @@ public final class SlottedOutliers implements Outliers {
         int low = from;
         int count = to - from;
         while (count > 0) {
-            int half = count + 1 >>> 1;
-            int below = (page.get(INT, start + (long) (low + half - 1) * Integer.BYTES) >>> 16) - key >>> 31;
+            int half = (count + 1) >>> 1;
+            int below = ((page.get(INT, start + (long) (low + half - 1) * Integer.BYTES) >>> 16) - key) >>> 31;
             low += below * half;
             count -= half;
         }

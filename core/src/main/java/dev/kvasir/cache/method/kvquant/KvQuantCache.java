@@ -78,15 +78,19 @@ public final class KvQuantCache implements CacheMethod {
                         "@outliers",
                         "share of a token's keys that has slots as outliers",
                         "0 for any number behind a pointer, 1 at most"),
-                CacheOption.choice(
-                        "threshold", "vector", "what an outlier is measured by", "vector", "global"),
+                CacheOption.choice("threshold", "vector", "what an outlier is measured by", "vector", "global"),
                 CacheOption.number("sinks", 1, "first tokens that stay exact", "0 to 16"),
                 CacheOption.choice("dtype", "f16", "type of the exact tokens", "f32", "bf16", "f16"),
                 CacheOption.choice("datatype", "nuq", "what the codes mean", "nuq", "nf", "uniform"),
                 CacheOption.choice(
                         "weights", "fisher", "what nuq levels were weighted by", "fisher", "fisher_range", "none"),
                 CacheOption.choice(
-                        "qnorm", "auto", "codes mean levels of corrected moments; auto: with 2 bits", "auto", "true", "false"),
+                        "qnorm",
+                        "auto",
+                        "codes mean levels of corrected moments; auto: with 2 bits",
+                        "auto",
+                        "true",
+                        "false"),
                 CacheOption.choice("k_axis", "channel", "what shares a range among keys", "channel", "token"),
                 CacheOption.choice("k_rope", "pre", "keys before or after RoPE", "pre", "post"),
                 CacheOption.choice("prefill", "exact", "how a prompt sees itself", "exact", "quantized"),
@@ -135,8 +139,7 @@ public final class KvQuantCache implements CacheMethod {
                         + valuePages * codeBytes(width, ValueSide.PAGE_TOKENS, options.valueBits()),
                 keyScales + valuePages * ValueSide.PAGE_TOKENS * 4,
                 exact,
-                outlierBytes(options, options.keySlots(), tokens)
-                        + outlierBytes(options, options.valueSlots(), tokens),
+                outlierBytes(options, options.keySlots(), tokens) + outlierBytes(options, options.valueSlots(), tokens),
                 0);
         Footprint all = Footprint.ZERO;
         for (int i = 0; i < shape.layers(); i++) {

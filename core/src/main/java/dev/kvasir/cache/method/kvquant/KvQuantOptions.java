@@ -51,8 +51,7 @@ record KvQuantOptions(
         boolean global = settings.text("threshold").equals("global");
         Thresholds thresholds = outliers == 0 ? Thresholds.NONE : global ? Thresholds.GLOBAL : Thresholds.VECTOR;
         boolean byChannel = settings.text("k_axis").equals("channel");
-        Arrangement keys =
-                new Arrangement(true, settings.text("k_rope").equals("pre"), byChannel, thresholds);
+        Arrangement keys = new Arrangement(true, settings.text("k_rope").equals("pre"), byChannel, thresholds);
         int valueSlots = thresholds == Thresholds.VECTOR ? 2 * perSide(outliers, width) : 0;
         int capped = cap == 0 ? 0 : 2 * perSide(cap, width);
         int keySlots = thresholds != Thresholds.VECTOR ? 0 : byChannel ? capped : valueSlots;

@@ -141,8 +141,7 @@ record KvQuantTables(Codes keys, Codes values, Ranges keyRanges, Limits keyLimit
         }
     }
 
-    private static Codes codes(
-            KvQuantOptions options, Calibration calibration, Arrangement side, int bits, int layer) {
+    private static Codes codes(KvQuantOptions options, Calibration calibration, Arrangement side, int bits, int layer) {
         float[] levels = switch (options.datatype()) {
             case "uniform" -> Codebook.uniform(bits, -1, 1).levels();
             case "nf" -> NormalFloat.levels(bits).levels();

@@ -28,7 +28,8 @@ final class LayerLevels {
             boolean global = arrangement.thresholds() == Thresholds.GLOBAL;
             Limits limits = global ? ranges.limits(arrangement, options.outliers()) : Limits.NONE;
             if (arrangement.byChannel()) {
-                channels.put(arrangement, ranges(arrangement, ranges.channels(arrangement, options.outliers()), limits));
+                channels.put(
+                        arrangement, ranges(arrangement, ranges.channels(arrangement, options.outliers()), limits));
             } else {
                 tokens.put(
                         arrangement,
