@@ -76,13 +76,13 @@ public final class Caches {
      */
     public static Calibrator calibrator(CacheSpec spec, CacheModel model, String fingerprint) {
         CacheMethod method = method(spec.method());
-        if (!method.needsCalibration()) {
+        if (!method.canCalibrate()) {
             List<String> needing = METHODS.stream()
-                    .filter(CacheMethod::needsCalibration)
+                    .filter(CacheMethod::canCalibrate)
                     .map(CacheMethod::name)
                     .toList();
             throw new InvalidInputException(
-                    method.name() + " needs no calibration. Methods that do: " + names(needing));
+                    method.name() + " needs no calibration. Methods that can use one: " + names(needing));
         }
         return method.calibrator(new CacheSettings(complete(spec).options()), model, fingerprint);
     }
