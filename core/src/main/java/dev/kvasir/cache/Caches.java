@@ -6,6 +6,7 @@ import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
+import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
@@ -27,6 +28,7 @@ public final class Caches {
             new BlockCache(),
             new RotateKvCache(),
             new MikvCache(),
+            new KvQuantCache(),
             new QServeCache(),
             new BfpCache(),
             new TurboQuantCache(),

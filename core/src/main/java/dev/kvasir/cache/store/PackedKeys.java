@@ -17,7 +17,7 @@ import java.util.Arrays;
  * Keys as codes of a few bits: lanes are tokens, the depth runs over channels.
  *
  * <p>{@link Axis#PER_DEPTH} is a scale for each channel and group of tokens (per-channel keys): tokens come and go in
- * whole blocks. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
+ * whole blocks, unless no scale is stored. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
  */
 public final class PackedKeys implements BlockKeys, RowKeys {
     /** From so many query rows on, unpacking a tile once costs less than reading its codes for each row. */
@@ -38,7 +38,8 @@ public final class PackedKeys implements BlockKeys, RowKeys {
     PackedKeys(Kernels kernels, PackedLayout layout, PageRun pages) {
         this.kernels = kernels;
         this.layout = layout;
-        this.block = layout.axis() == Axis.PER_DEPTH ? Math.max(PANEL, layout.group()) : 1;
+        boolean fitted = layout.axis() == Axis.PER_DEPTH && layout.quantizer().parameterBytes() > 0;
+        this.block = fitted ? Math.max(PANEL, layout.group()) : 1;
         this.pages = pages;
     }
 
@@ -191,6 +192,36 @@ public final class PackedKeys implements BlockKeys, RowKeys {
         int end = lane + Math.ceilDiv(to - from, PackedLayout.UNIT) * PackedLayout.UNIT;
         float[] work = scratch.work(Kernels.workSize(layout));
         kernels.unpack(layout, page(from), lane, end, 0, layout.depth(), out, offset, stride, work);
+    }
+
+    /** Writes some channels of 32 slots, the first a multiple of 32, to {@code tile[channel][32]}. */
+    public void unpack(int slot, int channelFrom, int channelTo, float[] tile, Scratch scratch) {
+        int lane = slot % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.unpack(layout, page(slot), lane, lane + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
+    }
+
+    /** As above, under the scales and zeros of the channels, which are not stored: {@code scales[0]} is that of channel 0. */
+    public void unpackGiven(int slot, int channelFrom, int channelTo, float[] scales, float[] zeros, float[] tile) {
+        int lane = slot % layout.lanes();
+        kernels.unpackGiven(
+                layout,
+                page(slot),
+                lane,
+                lane + PANEL,
+                channelFrom,
+                channelTo,
+                scales,
+                zeros,
+                channelFrom,
+                tile,
+                0,
+                PANEL);
+    }
+
+    /** The number that one channel of a slot stands for. */
+    public float value(int slot, int channel) {
+        return layout.value(page(slot), channel, slot % layout.lanes());
     }
 
     /** The channels {@code from} to {@code to - 1} as keys by themselves: a head's share of keys that heads hold together. */

@@ -176,6 +176,11 @@ public final class PackedValues implements BlockValues, RowValues {
         size += count;
     }
 
+    /** The number that one channel of a slot stands for. */
+    public float value(int slot, int channel) {
+        return layout.value(page(slot), slot % layout.depth(), channel);
+    }
+
     /** The channels {@code from} to {@code to - 1} as values by themselves: a head's share of values that heads hold together. */
     public ValueReader channels(int from, int to) {
         return new Channels(from, to);
