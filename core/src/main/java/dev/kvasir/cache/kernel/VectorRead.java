@@ -264,7 +264,7 @@ final class VectorRead {
     }
 
     /** Word rows of a plane that hold a range of depths; the last rows of a plane may end before those of another. */
-    private static int words(PackedLayout layout, int plane, int first, int depths) {
+    static int words(PackedLayout layout, int plane, int first, int depths) {
         int end = Math.min(first + depths, layout.depth());
         return Math.ceilDiv(end, layout.perWord(plane)) - first / layout.perWord(plane);
     }

@@ -2,21 +2,17 @@ package dev.kvasir.cache.kernel;
 
 import static dev.kvasir.cache.kernel.PackedLayout.UNIT;
 import static dev.kvasir.cache.kernel.Species.F;
-import static dev.kvasir.cache.kernel.Species.I;
 import static dev.kvasir.cache.kernel.Species.V;
 
 import dev.kvasir.cache.kernel.PackedLayout.Axis;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
- * The product of up to four rows with packed codes of 1, 2 or 4 bits on vectors of 16 lanes: each word is loaded and shifted
- * once, each code looked up once, and its level multiplied with the weight of every row. The sums are those of {@link
- * VectorRead}. A row fewer is the last one twice: the same number is written to the same place.
+ * The product of up to four rows with packed codes on vectors of 16 lanes: each word is loaded and shifted once, each code
+ * becomes its level once, which is multiplied with the weight of every row ({@link VectorRowCodes}). The sums are those of
+ * {@link VectorRead}. A row fewer is the last one twice: the same number is written to the same place.
  *
  * <pre>
  *   work = scales of a range | its zeros | ... | weights of four rows, whole words | sums of four rows
@@ -24,14 +20,16 @@ import jdk.incubator.vector.VectorOperators;
  */
 final class VectorRows {
     static final int ROWS = 4;
-    private static final int UNIT_BYTES = UNIT * 4;
 
     private VectorRows() {}
 
     /** Whether so many rows cost less together than one by one. */
     static boolean serves(PackedLayout layout, int rows) {
-        boolean looksUp = V == 16 && (layout.bits() == 1 || layout.bits() == 2 || layout.bits() == 4);
-        return looksUp && rows >= (layout.bits() == 4 ? 2 : 3);
+        if (V != 16 || layout.bits() == PackedLayout.TRITS) {
+            return false;
+        }
+        boolean dear = layout.bits() == 4 || (layout.bits() == 3 && layout.quantizer().isCodebook());
+        return rows >= (dear ? 2 : 3);
     }
 
     /**
@@ -154,88 +152,62 @@ final class VectorRows {
             Arrays.fill(work, weights, weights + from - first, 0f);
             Arrays.fill(work, weights + to - first, weights + depths, 0f);
         }
-        Quantizer quantizer = layout.quantizer();
-        float[] levels = quantizer.isCodebook() ? quantizer.patterns() : VectorPlanes.linear(layout.bits());
         for (int lane = laneFrom; lane < laneTo; lane += 2 * UNIT) {
             int o = outOffset + lane - laneFrom;
-            add(
-                    layout.bits(),
-                    page,
-                    layout.wordAt(0, first, lane),
-                    layout.unitBytes(0),
-                    depths / whole,
-                    work,
-                    weights(layout, 0),
-                    weights(layout, Math.min(1, rows - 1)),
-                    weights(layout, Math.min(2, rows - 1)),
-                    weights(layout, Math.min(3, rows - 1)),
-                    levels,
-                    out,
-                    o,
-                    o + Math.min(1, rows - 1) * outStride,
-                    o + Math.min(2, rows - 1) * outStride,
-                    o + Math.min(3, rows - 1) * outStride);
+            addPair(layout, page, lane, first, depths, rows, work, out, o, outStride);
         }
     }
 
-    /** Two units, four rows. The levels repeat, so that a permute need not be told which bits of a word to leave out. */
-    private static void add(
-            int width,
+    private static void addPair(
+            PackedLayout layout,
             MemorySegment page,
-            long offset,
-            long unitBytes,
-            int words,
+            int lane,
+            int first,
+            int depths,
+            int rows,
             float[] work,
-            int w0,
-            int w1,
-            int w2,
-            int w3,
-            float[] levels,
             float[] out,
             int o0,
-            int o1,
-            int o2,
-            int o3) {
-        int perWord = 32 / width;
-        IntVector shift = IntVector.broadcast(I, width);
-        IntVector table = FloatVector.fromArray(F, levels, 0).reinterpretAsInts();
-        FloatVector a0 = FloatVector.fromArray(F, out, o0);
-        FloatVector a1 = FloatVector.fromArray(F, out, o1);
-        FloatVector a2 = FloatVector.fromArray(F, out, o2);
-        FloatVector a3 = FloatVector.fromArray(F, out, o3);
-        FloatVector b0 = FloatVector.fromArray(F, out, o0 + UNIT);
-        FloatVector b1 = FloatVector.fromArray(F, out, o1 + UNIT);
-        FloatVector b2 = FloatVector.fromArray(F, out, o2 + UNIT);
-        FloatVector b3 = FloatVector.fromArray(F, out, o3 + UNIT);
-        for (int j = 0; j < words * perWord; j += perWord, offset += UNIT_BYTES) {
-            IntVector c = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN);
-            IntVector d = IntVector.fromMemorySegment(I, page, offset + unitBytes, ByteOrder.LITTLE_ENDIAN);
-            for (int i = j; i < j + perWord; i++) {
-                FloatVector level = c.selectFrom(table).reinterpretAsFloats();
-                FloatVector other = d.selectFrom(table).reinterpretAsFloats();
-                FloatVector weight = FloatVector.broadcast(F, work[w0 + i]);
-                a0 = level.fma(weight, a0);
-                b0 = other.fma(weight, b0);
-                weight = FloatVector.broadcast(F, work[w1 + i]);
-                a1 = level.fma(weight, a1);
-                b1 = other.fma(weight, b1);
-                weight = FloatVector.broadcast(F, work[w2 + i]);
-                a2 = level.fma(weight, a2);
-                b2 = other.fma(weight, b2);
-                weight = FloatVector.broadcast(F, work[w3 + i]);
-                a3 = level.fma(weight, a3);
-                b3 = other.fma(weight, b3);
-                c = c.lanewise(VectorOperators.LSHR, shift);
-                d = d.lanewise(VectorOperators.LSHR, shift);
-            }
+            int outStride) {
+        Quantizer quantizer = layout.quantizer();
+        int bits = layout.bits();
+        long offset = layout.wordAt(0, first, lane);
+        long unitBytes = layout.unitBytes(0);
+        int words = VectorRead.words(layout, 0, first, depths);
+        int w0 = weights(layout, 0);
+        int w1 = weights(layout, Math.min(1, rows - 1));
+        int w2 = weights(layout, Math.min(2, rows - 1));
+        int w3 = weights(layout, Math.min(3, rows - 1));
+        int o1 = o0 + Math.min(1, rows - 1) * outStride;
+        int o2 = o0 + Math.min(2, rows - 1) * outStride;
+        int o3 = o0 + Math.min(3, rows - 1) * outStride;
+        if (layout.planes() > 1) {
+            VectorRowCodes.planes(
+                    layout.planeBits(0),
+                    layout.planeBits(1),
+                    page,
+                    offset,
+                    unitBytes,
+                    layout.wordAt(1, first, lane),
+                    layout.unitBytes(1),
+                    words,
+                    work,
+                    w0,
+                    w1,
+                    w2,
+                    w3,
+                    quantizer.repeated(),
+                    out,
+                    o0,
+                    o1,
+                    o2,
+                    o3);
+        } else if (bits == 8) {
+            VectorRowCodes.bytes(page, offset, unitBytes, words, work, w0, w1, w2, w3, out, o0, o1, o2, o3);
+        } else {
+            float[] levels = quantizer.isCodebook() ? quantizer.patterns() : VectorPlanes.linear(bits);
+            VectorRowCodes.looked(
+                    bits, page, offset, unitBytes, words, work, w0, w1, w2, w3, levels, out, o0, o1, o2, o3);
         }
-        a0.intoArray(out, o0);
-        a1.intoArray(out, o1);
-        a2.intoArray(out, o2);
-        a3.intoArray(out, o3);
-        b0.intoArray(out, o0 + UNIT);
-        b1.intoArray(out, o1 + UNIT);
-        b2.intoArray(out, o2 + UNIT);
-        b3.intoArray(out, o3 + UNIT);
     }
 }
