@@ -15,11 +15,13 @@ import jdk.incubator.vector.FloatVector;
  * {@link VectorRead}. A row fewer is the last one twice: the same number is written to the same place.
  *
  * <pre>
- *   work = scales of a range | its zeros | ... | weights of four rows, whole words | sums of four rows
+ *   work = scales of a range | its zeros | ... | weights of four rows, whole words | sums of four rows | scales, zeros of a group | ...
  * </pre>
  */
 final class VectorRows {
     static final int ROWS = 4;
+    /** Depths of a group up to which it costs less to scale every level than sums of the group. */
+    private static final int SMALL_GROUP = 64;
 
     private VectorRows() {}
 
@@ -28,7 +30,8 @@ final class VectorRows {
         if (V != 16 || layout.bits() == PackedLayout.TRITS) {
             return false;
         }
-        boolean dear = layout.bits() == 4 || (layout.bits() == 3 && layout.quantizer().isCodebook());
+        boolean dear =
+                layout.bits() == 4 || (layout.bits() == 3 && layout.quantizer().isCodebook());
         return rows >= (dear ? 2 : 3);
     }
 
@@ -71,7 +74,24 @@ final class VectorRows {
                     FloatVector.fromArray(F, out, i).add(constant).intoArray(out, i);
                 }
             }
-            addCodes(layout, page, laneFrom, laneTo, depthFrom, depthTo, rows, work, out, outOffset, outStride);
+            addCodes(layout, page, laneFrom, laneTo, depthFrom, depthTo, 0, rows, work, out, outOffset, outStride);
+            return;
+        }
+        if (layout.group() <= SMALL_GROUP
+                && layout.group() % layout.wordDepths() == 0
+                && depthFrom % layout.group() == 0
+                && depthTo % layout.group() == 0) {
+            int parameters = parameters(layout);
+            int lanes = laneTo - laneFrom;
+            for (int depth = depthFrom; depth < depthTo; depth += layout.group(), parameters += 2 * lanes) {
+                int parameter = layout.parameterIndex(depth, laneFrom);
+                VectorParameters.decode(layout, page, parameter, lanes, work, parameters);
+            }
+            for (int r = 0; r < rows; r++) {
+                System.arraycopy(x, xOffset + r * xStride, work, weights(layout, r), depthTo - depthFrom);
+            }
+            int groups = (depthTo - depthFrom) / layout.group();
+            addCodes(layout, page, laneFrom, laneTo, depthFrom, depthTo, groups, rows, work, out, outOffset, outStride);
             return;
         }
         int depth = depthFrom;
@@ -83,6 +103,16 @@ final class VectorRows {
                     work);
             depth = groupEnd;
         }
+    }
+
+    private static int parameters(PackedLayout layout) {
+        return weights(layout, ROWS) + ROWS * layout.lanes();
+    }
+
+    /** Numbers of {@code work}. */
+    static int workSize(PackedLayout layout) {
+        int groups = layout.axis() == Axis.PER_DEPTH ? 0 : layout.depth() / layout.group();
+        return parameters(layout) + 2 * groups * layout.lanes();
     }
 
     private static int weights(PackedLayout layout, int row) {
@@ -106,32 +136,48 @@ final class VectorRows {
             float[] work) {
         int lanes = laneTo - laneFrom;
         int sums = weights(layout, ROWS);
-        Arrays.fill(work, sums, sums + rows * lanes, 0f);
         int lead = depth % layout.wordDepths();
+        boolean hasZero = layout.quantizer().zeroFormat() != ZeroFormat.NONE;
+        int parameter = layout.parameterIndex(depth, laneFrom);
+        VectorParameters.decodeStored(layout, page, parameter, lanes, work, 0);
         for (int r = 0; r < rows; r++) {
-            System.arraycopy(x, xOffset + r * xStride, work, weights(layout, r) + lead, groupEnd - depth);
+            int from = xOffset + r * xStride;
+            float total = VectorRead.copy(x, from, groupEnd - depth, work, weights(layout, r) + lead);
+            float constant = hasZero ? 0 : -layout.quantizer().offset() * total;
+            Arrays.fill(work, sums + r * lanes, sums + (r + 1) * lanes, constant);
+            if (hasZero) {
+                add(work, lanes, lanes, total, out, outOffset + r * outStride);
+            }
         }
-        addCodes(layout, page, laneFrom, laneTo, depth, groupEnd, rows, work, work, sums, lanes);
-        VectorParameters.decode(layout, page, layout.parameterIndex(depth, laneFrom), lanes, work, 0);
+        addCodes(layout, page, laneFrom, laneTo, depth, groupEnd, 0, rows, work, work, sums, lanes);
         for (int r = 0; r < rows; r++) {
-            float total = 0;
-            for (int i = xOffset + r * xStride; i < xOffset + r * xStride + groupEnd - depth; i++) {
-                total += x[i];
-            }
-            int o = outOffset + r * outStride;
-            for (int i = 0; i < lanes; i += V) {
-                FloatVector sum = FloatVector.fromArray(F, work, i)
-                        .fma(
-                                FloatVector.fromArray(F, work, sums + r * lanes + i),
-                                FloatVector.fromArray(F, out, o + i));
-                FloatVector.fromArray(F, work, lanes + i)
-                        .fma(FloatVector.broadcast(F, total), sum)
-                        .intoArray(out, o + i);
-            }
+            addScaled(work, sums + r * lanes, lanes, out, outOffset + r * outStride);
         }
     }
 
-    /** Adds the codes' levels by the weights of {@code rows} rows in {@code work}. */
+    /** {@code out[i] += work[at + i] * factor}. */
+    private static void add(float[] work, int at, int lanes, float factor, float[] out, int o) {
+        for (int i = 0; i < lanes; i += V) {
+            FloatVector.fromArray(F, work, at + i)
+                    .fma(FloatVector.broadcast(F, factor), FloatVector.fromArray(F, out, o + i))
+                    .intoArray(out, o + i);
+        }
+    }
+
+    /** {@code out[i] += work[at + i] * work[i]}. */
+    private static void addScaled(float[] work, int at, int lanes, float[] out, int o) {
+        for (int i = 0; i < lanes; i += V) {
+            FloatVector.fromArray(F, work, at + i)
+                    .fma(FloatVector.fromArray(F, work, i), FloatVector.fromArray(F, out, o + i))
+                    .intoArray(out, o + i);
+        }
+    }
+
+    /**
+     * Adds the codes' levels by the weights of {@code rows} rows in {@code work}.
+     *
+     * @param groups groups of depths whose parameters are in {@code work}; 0 where levels are not scaled
+     */
     private static void addCodes(
             PackedLayout layout,
             MemorySegment page,
@@ -139,6 +185,7 @@ final class VectorRows {
             int laneTo,
             int from,
             int to,
+            int groups,
             int rows,
             float[] work,
             float[] out,
@@ -154,7 +201,21 @@ final class VectorRows {
         }
         for (int lane = laneFrom; lane < laneTo; lane += 2 * UNIT) {
             int o = outOffset + lane - laneFrom;
-            addPair(layout, page, lane, first, depths, rows, work, out, o, outStride);
+            int parameters = groups == 0 ? -1 : parameters(layout) + lane - laneFrom;
+            addPair(
+                    layout,
+                    page,
+                    lane,
+                    first,
+                    depths,
+                    groups,
+                    parameters,
+                    laneTo - laneFrom,
+                    rows,
+                    work,
+                    out,
+                    o,
+                    outStride);
         }
     }
 
@@ -164,6 +225,9 @@ final class VectorRows {
             int lane,
             int first,
             int depths,
+            int groups,
+            int parameters,
+            int stride,
             int rows,
             float[] work,
             float[] out,
@@ -181,8 +245,40 @@ final class VectorRows {
         int o1 = o0 + Math.min(1, rows - 1) * outStride;
         int o2 = o0 + Math.min(2, rows - 1) * outStride;
         int o3 = o0 + Math.min(3, rows - 1) * outStride;
+        if (groups == 0) {
+            if (layout.planes() > 1) {
+                VectorRowCodes.planes(
+                        layout.planeBits(0),
+                        layout.planeBits(1),
+                        page,
+                        offset,
+                        unitBytes,
+                        layout.wordAt(1, first, lane),
+                        layout.unitBytes(1),
+                        words,
+                        work,
+                        w0,
+                        w1,
+                        w2,
+                        w3,
+                        quantizer.repeated(),
+                        out,
+                        o0,
+                        o1,
+                        o2,
+                        o3);
+            } else if (bits == 8) {
+                VectorRowCodes.bytes(page, offset, unitBytes, words, work, w0, w1, w2, w3, out, o0, o1, o2, o3);
+            } else {
+                float[] levels = quantizer.isCodebook() ? quantizer.patterns() : VectorPlanes.linear(bits);
+                VectorRowCodes.looked(
+                        bits, page, offset, unitBytes, words, work, w0, w1, w2, w3, levels, out, o0, o1, o2, o3);
+            }
+            return;
+        }
+        words /= groups;
         if (layout.planes() > 1) {
-            VectorRowCodes.planes(
+            VectorRowGroups.planes(
                     layout.planeBits(0),
                     layout.planeBits(1),
                     page,
@@ -197,17 +293,55 @@ final class VectorRows {
                     w2,
                     w3,
                     quantizer.repeated(),
+                    groups,
+                    parameters,
+                    stride,
                     out,
                     o0,
                     o1,
                     o2,
                     o3);
         } else if (bits == 8) {
-            VectorRowCodes.bytes(page, offset, unitBytes, words, work, w0, w1, w2, w3, out, o0, o1, o2, o3);
+            VectorRowGroups.bytes(
+                    page,
+                    offset,
+                    unitBytes,
+                    words,
+                    work,
+                    w0,
+                    w1,
+                    w2,
+                    w3,
+                    groups,
+                    parameters,
+                    stride,
+                    out,
+                    o0,
+                    o1,
+                    o2,
+                    o3);
         } else {
             float[] levels = quantizer.isCodebook() ? quantizer.patterns() : VectorPlanes.linear(bits);
-            VectorRowCodes.looked(
-                    bits, page, offset, unitBytes, words, work, w0, w1, w2, w3, levels, out, o0, o1, o2, o3);
+            VectorRowGroups.looked(
+                    bits,
+                    page,
+                    offset,
+                    unitBytes,
+                    words,
+                    work,
+                    w0,
+                    w1,
+                    w2,
+                    w3,
+                    levels,
+                    groups,
+                    parameters,
+                    stride,
+                    out,
+                    o0,
+                    o1,
+                    o2,
+                    o3);
         }
     }
 }
