@@ -20,9 +20,6 @@ import java.util.Arrays;
  * whole blocks, unless no scale is stored. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
  */
 public final class PackedKeys implements BlockKeys, RowKeys {
-    /** From so many query rows on, unpacking a tile once costs less than reading its codes for each row. */
-    private static final int UNPACK_ROWS = 4;
-
     private final Kernels kernels;
     private final PackedLayout layout;
     private final int block;
@@ -292,15 +289,27 @@ public final class PackedKeys implements BlockKeys, RowKeys {
             int end = Math.min(lanes, lane + to - slot);
             int o = outOffset + slot - from;
             MemorySegment page = page(slot);
-            if (rows < UNPACK_ROWS) {
+            if (rows <= kernels.rowsFromCodes(layout)) {
                 int whole = Math.ceilDiv(end, PackedLayout.UNIT) * PackedLayout.UNIT;
                 float[] work = scratch.work(Kernels.workSize(layout));
                 for (int r = 0; r < rows; r++) {
-                    int at = o + r * outStride;
-                    int q = queryOffset + r * depth;
-                    Arrays.fill(out, at, at + whole - lane, 0f);
-                    kernels.accumulate(layout, page, lane, whole, channelFrom, channelTo, queries, q, out, at, work);
+                    Arrays.fill(out, o + r * outStride, o + r * outStride + whole - lane, 0f);
                 }
+                kernels.accumulateRows(
+                        layout,
+                        page,
+                        lane,
+                        whole,
+                        channelFrom,
+                        channelTo,
+                        queries,
+                        queryOffset,
+                        depth,
+                        rows,
+                        out,
+                        o,
+                        outStride,
+                        work);
             } else {
                 float[] tile = scratch.tile(depth * PANEL);
                 float[] work = scratch.work(Kernels.workSize(layout));

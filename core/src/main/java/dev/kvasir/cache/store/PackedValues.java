@@ -21,8 +21,6 @@ public final class PackedValues implements BlockValues, RowValues {
     /** Tokens of the widest code word. */
     private static final int WORD = 32;
 
-    private static final int UNPACK_ROWS = 4;
-
     /** Channels unpacked at a time: a page of them stays in the first-level cache. */
     private static final int TILE_LANES = 32;
 
@@ -243,18 +241,25 @@ public final class PackedValues implements BlockValues, RowValues {
             float[] out,
             int outOffset,
             Scratch scratch) {
-        int lanes = laneTo - laneFrom;
         int slot = from;
         while (slot < to) {
             int depth = slot % layout.depth();
             int end = Math.min(layout.depth(), depth + to - slot);
             int w = weightOffset + slot - from;
-            if (rows < UNPACK_ROWS) {
-                for (int r = 0; r < rows; r++) {
-                    int o = outOffset + r * lanes;
-                    int wr = w + r * weightStride;
-                    readCodes(laneFrom, laneTo, weights, wr, page(slot), depth, end, out, o, scratch);
-                }
+            if (rows <= kernels.rowsFromCodes(layout)) {
+                readCodes(
+                        laneFrom,
+                        laneTo,
+                        weights,
+                        w,
+                        weightStride,
+                        rows,
+                        page(slot),
+                        depth,
+                        end,
+                        out,
+                        outOffset,
+                        scratch);
             } else {
                 readTiles(
                         laneFrom,
@@ -283,26 +288,35 @@ public final class PackedValues implements BlockValues, RowValues {
             int laneTo,
             float[] weights,
             int weightOffset,
+            int weightStride,
+            int rows,
             MemorySegment page,
             int depth,
             int end,
             float[] out,
-            int o,
+            int outOffset,
             Scratch scratch) {
         int whole = wholeDepth();
         int first = depth / whole * whole;
         int last = Math.ceilDiv(end, whole) * whole;
         float[] x = weights;
         int xOffset = weightOffset;
+        int xStride = weightStride;
         if (first != depth || last != end) {
             // Tokens of the border words that nobody asked for get weight 0.
-            x = scratch.lanes(layout.depth());
+            xStride = last - first;
+            x = scratch.lanes(rows * xStride);
             xOffset = 0;
-            Arrays.fill(x, 0, last - first, 0f);
-            System.arraycopy(weights, weightOffset, x, depth - first, end - depth);
+            Arrays.fill(x, 0, rows * xStride, 0f);
+            for (int r = 0; r < rows; r++) {
+                int from = weightOffset + r * weightStride;
+                System.arraycopy(weights, from, x, r * xStride + depth - first, end - depth);
+            }
         }
         float[] work = scratch.work(Kernels.workSize(layout));
-        kernels.accumulate(layout, page, laneFrom, laneTo, first, last, x, xOffset, out, o, work);
+        int lanes = laneTo - laneFrom;
+        kernels.accumulateRows(
+                layout, page, laneFrom, laneTo, first, last, x, xOffset, xStride, rows, out, outOffset, lanes, work);
     }
 
     private void readTiles(
