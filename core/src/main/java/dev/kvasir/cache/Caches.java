@@ -9,6 +9,7 @@ import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
+import dev.kvasir.cache.method.zipcache.ZipCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
 import java.io.InputStream;
@@ -24,6 +25,7 @@ public final class Caches {
             new KiviCache(),
             new BlockCache(),
             new MikvCache(),
+            new ZipCache(),
             new QServeCache(),
             new BfpCache(),
             new TurboQuantCache());

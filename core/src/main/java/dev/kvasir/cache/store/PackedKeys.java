@@ -29,7 +29,7 @@ public final class PackedKeys implements BlockKeys, RowKeys {
     private final PageRun pages;
     private int size;
 
-    /** An empty store; {@code layout.lanes()} are the tokens of a page, a multiple of 32, {@code layout.depth()} is the head's width. */
+    /** An empty store; {@code layout.lanes()} are the tokens of a page, {@code layout.depth()} is the head's width. */
     public PackedKeys(PagePool pool, Kernels kernels, PackedLayout layout) {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }
@@ -37,7 +37,7 @@ public final class PackedKeys implements BlockKeys, RowKeys {
     private PackedKeys(Kernels kernels, PackedLayout layout, PageRun pages) {
         this.kernels = kernels;
         this.layout = layout;
-        this.block = layout.axis() == Axis.PER_DEPTH ? Math.max(PANEL, layout.group()) : 1;
+        this.block = layout.axis() == Axis.PER_DEPTH ? Math.min(layout.lanes(), Math.max(PANEL, layout.group())) : 1;
         this.pages = pages;
     }
 
@@ -268,7 +268,8 @@ public final class PackedKeys implements BlockKeys, RowKeys {
                 float[] tile = scratch.tile(depth * PANEL);
                 float[] work = scratch.work(Kernels.workSize(layout));
                 for (int panel = lane; panel < end; panel += PANEL) {
-                    kernels.unpack(layout, page, panel, panel + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
+                    int past = Math.min(panel + PANEL, lanes);
+                    kernels.unpack(layout, page, panel, past, channelFrom, channelTo, tile, 0, PANEL, work);
                     kernels.dots(queries, queryOffset, depth, rows, tile, 0, depth, out, o + panel - lane, outStride);
                 }
             }
