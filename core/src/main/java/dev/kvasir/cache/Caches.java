@@ -12,6 +12,7 @@ import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
+import dev.kvasir.cache.method.zipcache.ZipCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
 import java.io.InputStream;
@@ -29,6 +30,7 @@ public final class Caches {
             new RotateKvCache(),
             new MikvCache(),
             new KvQuantCache(),
+            new ZipCache(),
             new QServeCache(),
             new BfpCache(),
             new TurboQuantCache(),

@@ -26,7 +26,7 @@ public final class PackedKeys implements BlockKeys, RowKeys {
     private final PageRun pages;
     private int size;
 
-    /** An empty store; {@code layout.lanes()} are the tokens of a page, a multiple of 32, {@code layout.depth()} is the head's width. */
+    /** An empty store; {@code layout.lanes()} are the tokens of a page, {@code layout.depth()} is the head's width. */
     public PackedKeys(PagePool pool, Kernels kernels, PackedLayout layout) {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }
@@ -36,7 +36,7 @@ public final class PackedKeys implements BlockKeys, RowKeys {
         this.kernels = kernels;
         this.layout = layout;
         boolean fitted = layout.axis() == Axis.PER_DEPTH && layout.quantizer().parameterBytes() > 0;
-        this.block = fitted ? Math.max(PANEL, layout.group()) : 1;
+        this.block = fitted ? Math.min(layout.lanes(), Math.max(PANEL, layout.group())) : 1;
         this.pages = pages;
     }
 
@@ -314,7 +314,8 @@ public final class PackedKeys implements BlockKeys, RowKeys {
                 float[] tile = scratch.tile(depth * PANEL);
                 float[] work = scratch.work(Kernels.workSize(layout));
                 for (int panel = lane; panel < end; panel += PANEL) {
-                    kernels.unpack(layout, page, panel, panel + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
+                    int past = Math.min(panel + PANEL, lanes);
+                    kernels.unpack(layout, page, panel, past, channelFrom, channelTo, tile, 0, PANEL, work);
                     kernels.dots(queries, queryOffset, depth, rows, tile, 0, depth, out, o + panel - lane, outStride);
                 }
             }

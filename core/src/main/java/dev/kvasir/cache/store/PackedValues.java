@@ -30,7 +30,7 @@ public final class PackedValues implements BlockValues, RowValues {
     private final PageRun pages;
     private int size;
 
-    /** An empty store; {@code layout.lanes()} is the head's width, {@code layout.depth()} are the tokens of a page, a multiple of 32. */
+    /** An empty store; {@code layout.lanes()} is the head's width, {@code layout.depth()} are the tokens of a page. */
     public PackedValues(PagePool pool, Kernels kernels, PackedLayout layout) {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }
@@ -298,7 +298,7 @@ public final class PackedValues implements BlockValues, RowValues {
             Scratch scratch) {
         int whole = wholeDepth();
         int first = depth / whole * whole;
-        int last = Math.ceilDiv(end, whole) * whole;
+        int last = Math.min(layout.depth(), Math.ceilDiv(end, whole) * whole);
         float[] x = weights;
         int xOffset = weightOffset;
         int xStride = weightStride;
@@ -335,7 +335,7 @@ public final class PackedValues implements BlockValues, RowValues {
         int lanes = laneTo - laneFrom;
         int whole = wholeDepth();
         int first = from / whole * whole;
-        int last = Math.ceilDiv(end, whole) * whole;
+        int last = Math.min(layout.depth(), Math.ceilDiv(end, whole) * whole);
         float[] tile = scratch.tile((last - first) * TILE_LANES);
         float[] work = scratch.work(Kernels.workSize(layout));
         for (int lane = laneFrom; lane < laneTo; lane += TILE_LANES) {
