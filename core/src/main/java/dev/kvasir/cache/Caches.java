@@ -9,6 +9,7 @@ import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
+import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
 import java.io.InputStream;
@@ -26,7 +27,8 @@ public final class Caches {
             new QServeCache(),
             new BfpCache(),
             new TurboQuantCache(),
-            new SaqCache());
+            new SaqCache(),
+            new VidKvCache());
 
     private Caches() {}
 
