@@ -72,7 +72,8 @@ class CacheLifeTest {
                 "block",
                 "turboquant",
                 "bfp(v_axis=token)",
-                "saq(segment=32)"
+                "saq(segment=32)",
+                "vidkv"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -103,6 +104,7 @@ class CacheLifeTest {
                 "block(q5_0, rotate=true)",
                 "saq(segment=32)",
                 "saq(16-4-3-2, segment=32, paperExact=true)",
+                "vidkv(1.5, protect=150..181)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
                 "bfp(v_axis=token)"

@@ -463,7 +463,7 @@ class VidKvTest {
         for (int headDim : new int[] {64, 80, 96, 128, 256}) {
             CacheShape shape = new CacheShape(2, 4, 2, headDim, 16);
             Steps made = new Steps(shape, 9);
-            for (int n : new int[] {1, 31, 32, 50, 128, 300, 1030}) {
+            for (int n : headDim == 64 ? new int[] {1, 31, 32, 50, 128, 300, 1030} : new int[] {70, 330}) {
                 PagePool pool = Steps.pool();
                 try (SequenceCache cache = create(spec, shape, pool)) {
                     made.feed(cache, n);
@@ -706,7 +706,7 @@ class VidKvTest {
                 Workers two = Steps.twoThreads();
                 SequenceCache cache = create("vidkv(1.5, protect=700..763)", shape, pool);
                 KvCache parallel = Caches.create(cache.spec(), shape, pool, two)) {
-            for (int count : new int[] {700, 2500, 1, 5, 1}) {
+            for (int count : new int[] {700, 1700, 1, 5, 1}) {
                 assertThat(made.feed(parallel, count)).isEqualTo(made.feed(cache, count));
             }
         }
