@@ -12,6 +12,7 @@ import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
+import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
@@ -34,7 +35,8 @@ public final class Caches {
             new QServeCache(),
             new BfpCache(),
             new TurboQuantCache(),
-            new SaqCache());
+            new SaqCache(),
+            new VidKvCache());
 
     private Caches() {}
 

@@ -79,7 +79,8 @@ class CacheLifeTest {
                 "turboquant",
                 "bfp(v_axis=token)",
                 "saq(segment=32)",
-                "rotatekv(reorder=off)"
+                "rotatekv(reorder=off)",
+                "vidkv"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -113,6 +114,7 @@ class CacheLifeTest {
                 "mikv",
                 "mikv(0.5, importance_bits=4)",
                 "mikv(bits=0)",
+                "vidkv(1.5, protect=150..181)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
                 "bfp(v_axis=token)",

@@ -120,6 +120,13 @@ public final class Quantizer {
             .tiesUp()
             .make();
 
+    /** As {@link #SIGN}, but what is negative becomes 0: VidKV's formula to the letter, which is biased. */
+    public static final Quantizer SIGN_OR_ZERO = new Traits("SIGN_OR_ZERO", Rule.MEAN, Rounding.NEAREST)
+            .levels(new float[] {-1, 1})
+            .tiesUp()
+            .decodeLevels(new float[] {0, 1})
+            .make();
+
     private final String name;
     private final Rule rule;
     private final Rounding rounding;
