@@ -11,7 +11,6 @@ import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * Keys as codes of a few bits: lanes are tokens, the depth runs over channels.
@@ -20,9 +19,6 @@ import java.util.Arrays;
  * whole blocks. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
  */
 public final class PackedKeys implements BlockKeys {
-    /** From so many query rows on, unpacking a tile once costs less than reading its codes for each row. */
-    private static final int UNPACK_ROWS = 4;
-
     private final Kernels kernels;
     private final PackedLayout layout;
     private final int block;
@@ -174,30 +170,26 @@ public final class PackedKeys implements BlockKeys {
             int outStride,
             Scratch scratch) {
         int lanes = layout.lanes();
-        int depth = channelTo - channelFrom;
         int slot = from;
         while (slot < to) {
             int lane = slot % lanes;
             int end = Math.min(lanes, lane + to - slot);
             int o = outOffset + slot - from;
-            MemorySegment page = page(slot);
-            if (rows < UNPACK_ROWS) {
-                int whole = Math.ceilDiv(end, PackedLayout.UNIT) * PackedLayout.UNIT;
-                float[] work = scratch.work(Kernels.workSize(layout));
-                for (int r = 0; r < rows; r++) {
-                    int at = o + r * outStride;
-                    int q = queryOffset + r * depth;
-                    Arrays.fill(out, at, at + whole - lane, 0f);
-                    kernels.accumulate(layout, page, lane, whole, channelFrom, channelTo, queries, q, out, at, work);
-                }
-            } else {
-                float[] tile = scratch.tile(depth * PANEL);
-                float[] work = scratch.work(Kernels.workSize(layout));
-                for (int panel = lane; panel < end; panel += PANEL) {
-                    kernels.unpack(layout, page, panel, panel + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
-                    kernels.dots(queries, queryOffset, depth, rows, tile, 0, depth, out, o + panel - lane, outStride);
-                }
-            }
+            PackedReads.scores(
+                    kernels,
+                    layout,
+                    page(slot),
+                    lane,
+                    end,
+                    channelFrom,
+                    channelTo,
+                    queries,
+                    queryOffset,
+                    rows,
+                    out,
+                    o,
+                    outStride,
+                    scratch);
             slot += end - lane;
         }
     }
