@@ -4,6 +4,7 @@ import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.attention.SavedCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
+import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
@@ -18,7 +19,8 @@ public final class Caches {
     private static final List<CacheMethod> METHODS = List.of(
             new ExactCache(), //
             new KiviCache(),
-            new BlockCache());
+            new BlockCache(),
+            new GearCache());
 
     private Caches() {}
 

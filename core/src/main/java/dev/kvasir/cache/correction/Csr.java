@@ -56,6 +56,28 @@ public record Csr(int tokens, int width, int entries) {
         return block == blocks() ? entries : page.get(Entry.INT, at + 4L * block);
     }
 
+    /** Whether a page that came from elsewhere holds outliers of this shape: in order, and each within the chunk. */
+    public boolean sound(MemorySegment page, long at) {
+        int shift = Integer.numberOfTrailingZeros(blockTokens());
+        int next = 0;
+        for (int block = 0; block < blocks(); block++) {
+            int end = start(page, at, block + 1);
+            if (start(page, at, block) != next || end < next || end > entries) {
+                return false;
+            }
+            int last = -1;
+            for (; next < end; next++) {
+                int key = Entry.key(page.get(Entry.INT, at + indexBytes() + (long) next * Entry.BYTES));
+                int token = (block << shift) + (key & (1 << shift) - 1);
+                if (key < last || key >> shift >= width || token >= tokens) {
+                    return false;
+                }
+                last = key;
+            }
+        }
+        return true;
+    }
+
     /**
      * Keys: {@code out[r][i] += queries[r][channel - channelFrom] * delta} for the entries of token {@code from + i}.
      *

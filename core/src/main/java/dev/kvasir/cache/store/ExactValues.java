@@ -77,6 +77,16 @@ public final class ExactValues implements ValueStore {
         }
     }
 
+    /** As {@link #wantedBytes} for a ring that {@linkplain #restart begins again} before the {@code tokens} tokens come. */
+    long wantedBytesAnew(int tokens) {
+        return pages.wantedBytes(pagesFor(tokens), 0, pagesFor(tokens));
+    }
+
+    /** Takes what {@link #wantedBytesAnew} counted. */
+    void reserveAnew(int tokens, PagePool.Claim claim) {
+        pages.reserve(pagesFor(tokens), 0, pagesFor(tokens), claim);
+    }
+
     private int pagesFor(int tokens) {
         return Math.ceilDiv(capacity == 0 ? tokens : Math.min(tokens, capacity), pageTokens);
     }
