@@ -56,7 +56,14 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(bf16)", "kivi(residual=32)", "kivi(v_axis=channel, residual=64)", "block"})
+    @ValueSource(
+            strings = {
+                "exact(bf16)",
+                "kivi(residual=32)",
+                "kivi(v_axis=channel, residual=64)",
+                "block",
+                "gear(variant=gear, group=32)"
+            })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
         try (PagePool pool = new PagePool(budget);
@@ -77,7 +84,15 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact", "exact(f16)", "kivi(residual=32)", "kivi", "block(q5_0, rotate=true)"})
+    @ValueSource(
+            strings = {
+                "exact",
+                "exact(f16)",
+                "kivi(residual=32)",
+                "kivi",
+                "block(q5_0, rotate=true)",
+                "gear(variant=gear, group=32, sparsity=0.1)"
+            })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
         Steps otherSteps = new Steps(SHAPE, 100);
@@ -119,7 +134,15 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact", "kivi(residual=32)", "kivi", "kivi(k_axis=token, residual=0)", "block(q4_0)"})
+    @ValueSource(
+            strings = {
+                "exact",
+                "kivi(residual=32)",
+                "kivi",
+                "kivi(k_axis=token, residual=0)",
+                "block(q4_0)",
+                "gear(variant=gear, group=32)"
+            })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
                 KvCache cache = create(spec, pool);
@@ -211,7 +234,9 @@ class CacheLifeTest {
                 "kivi(bits=4)",
                 "kivi(v_axis=channel, residual=32)",
                 "kivi(k_axis=token, residual=0)",
-                "block(q5_0, rotate=true)"
+                "block(q5_0, rotate=true)",
+                "gear(group=32)",
+                "gear(variant=gear, bits=4, sparsity=0.1)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

@@ -8,6 +8,7 @@ import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.Steps;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.attention.SequenceCache;
+import dev.kvasir.cache.store.Scratch;
 import java.util.function.IntFunction;
 
 /** A cache of one layer fed with rows of the test's own making. */
@@ -22,12 +23,23 @@ final class GearRig {
         return (GearLayer) cache.store(0);
     }
 
-    /** The only chunk of a prompt with the rows as keys and as values. */
+    /** The only chunk of a prompt with the rows as keys and as values, to which nothing attends. */
     static Chunk chunk(String spec, int kvHeads, int headDim, float[][] rows, PagePool pool) {
         CacheShape shape = new CacheShape(1, kvHeads, kvHeads, headDim, 16);
-        SequenceCache cache = create(spec, shape, pool);
-        feed(cache, rows, 0, rows.length);
-        return layer(cache).chunks().getFirst();
+        GearLayer layer = layer(create(spec, shape, pool));
+        try (PagePool.Claim claim = pool.claim(layer.wantedBytes(rows.length))) {
+            layer.reserve(rows.length, claim);
+        }
+        Scratch scratch = new Scratch();
+        layer.begin(states(i -> rows[i], rows.length, 0), noQueries(rows.length, 0));
+        for (int part = 0; part < layer.appendParts(); part++) {
+            layer.append(part, scratch);
+        }
+        for (int part = 0; part < layer.completeParts(); part++) {
+            layer.complete(part, scratch);
+        }
+        layer.end();
+        return layer.chunks().getFirst();
     }
 
     /** Feeds {@code count} rows as one step. */
