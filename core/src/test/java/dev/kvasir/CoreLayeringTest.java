@@ -28,7 +28,8 @@ final class CoreLayeringTest {
                     "dev.kvasir.model..",
                     "dev.kvasir.format..",
                     "dev.kvasir.tokenizer..",
-                    "dev.kvasir.engine..");
+                    "dev.kvasir.engine..",
+                    "dev.kvasir.convert..");
 
     @ParameterizedTest(name = "{0} uses of ours only: {1}")
     @CsvSource({
@@ -38,6 +39,7 @@ final class CoreLayeringTest {
         "format, tensor cache model",
         "tokenizer, format",
         "engine, tensor cache model tokenizer",
+        "convert, tensor cache model format",
     })
     void packageUsesOnlyThoseBelowIt(String from, String allowed) {
         String[] known = Stream.concat(Stream.of(from), Arrays.stream(allowed.split(" ")))

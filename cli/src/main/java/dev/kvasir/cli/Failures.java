@@ -80,7 +80,7 @@ public final class Failures {
             case NoSuchFileException missing -> "no such file or folder";
             case AccessDeniedException denied -> "permission denied";
             case NotDirectoryException notFolder -> "not a folder";
-            case FileAlreadyExistsException exists -> "already exists";
+            case FileAlreadyExistsException exists when exists.getReason() == null -> "already exists";
             case DirectoryNotEmptyException full -> "folder is not empty";
             default -> e.getReason() == null ? "cannot be used" : e.getReason();
         };

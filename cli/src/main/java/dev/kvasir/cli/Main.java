@@ -1,12 +1,15 @@
 package dev.kvasir.cli;
 
 import dev.kvasir.cli.command.BenchCommand;
-import dev.kvasir.cli.command.CachesCommand;
+import dev.kvasir.cli.command.CalibrateCommand;
 import dev.kvasir.cli.command.ChatCommand;
 import dev.kvasir.cli.command.CompareCommand;
 import dev.kvasir.cli.command.CompletionCommand;
+import dev.kvasir.cli.command.ConvertBfpCommand;
+import dev.kvasir.cli.command.ConvertCommand;
 import dev.kvasir.cli.command.GenerateCommand;
 import dev.kvasir.cli.command.InfoCommand;
+import dev.kvasir.cli.command.MethodsCommand;
 import dev.kvasir.cli.command.PerplexityCommand;
 import dev.kvasir.cli.command.TokenizeCommand;
 import dev.kvasir.cli.command.TokenizerCommand;
@@ -63,7 +66,10 @@ public final class Main {
                 .addSubcommand(new PerplexityCommand(terminal))
                 .addSubcommand(new BenchCommand(terminal))
                 .addSubcommand(new InfoCommand(terminal))
-                .addSubcommand(new CachesCommand(terminal))
+                .addSubcommand(new MethodsCommand(terminal))
+                .addSubcommand(new CalibrateCommand(terminal))
+                .addSubcommand(
+                        new CommandLine(new ConvertCommand(terminal)).addSubcommand(new ConvertBfpCommand(terminal)))
                 .addSubcommand(new TrainCommand(terminal))
                 .addSubcommand(new CommandLine(new TokenizerCommand(terminal))
                         .addSubcommand(new TokenizerTrainCommand(terminal)))

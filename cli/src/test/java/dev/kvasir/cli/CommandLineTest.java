@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kvasir.KvasirException;
+import dev.kvasir.cache.CacheMethod;
+import dev.kvasir.cache.CacheOption;
+import dev.kvasir.cache.Caches;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -14,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
@@ -36,7 +40,9 @@ final class CommandLineTest {
                 "perplexity",
                 "bench",
                 "info",
-                "caches",
+                "methods",
+                "calibrate",
+                "convert bfp",
                 "train",
                 "tokenizer train",
                 "completion"
@@ -55,7 +61,69 @@ final class CommandLineTest {
         assumeTrue(Files.exists(readme), "README.md is not here");
 
         assertThat(Files.readString(readme))
-                .contains(Run.of("caches", "--markdown").out());
+                .contains(Run.of("methods", "--markdown").out());
+    }
+
+    @Test
+    void methodsListsEveryMethodInOneLine() {
+        Run run = Run.of("methods");
+
+        assertThat(run.exit()).isZero();
+        assertThat(run.out()
+                        .lines()
+                        .skip(1)
+                        .map(line -> line.substring(0, line.indexOf(" ")))
+                        .toList())
+                .isEqualTo(Caches.methods());
+        assertThat(run.out()).startsWith("method").contains("bits/element", "calibration", "what it keeps", "source");
+        assertThat(Run.of("caches").out()).isEqualTo(run.out());
+    }
+
+    @ParameterizedTest
+    @MethodSource("methods")
+    void methodIsExplainedFromTheRegistry(String name) {
+        CacheMethod method = Caches.method(name);
+        Run run = Run.of("methods", name);
+
+        assertThat(run.exit()).isZero();
+        assertThat(run.out()).startsWith(name + ": " + method.summary()).contains(method.source(), "Calibration: ");
+        String flat = run.out().replaceAll("\\s+", " ");
+        assertThat(flat).contains(method.notes().idea(), method.notes().bits());
+        for (CacheOption option : method.options()) {
+            assertThat(run.out().lines())
+                    .anyMatch(line -> line.startsWith(option.name() + " ")
+                            && line.contains(option.allowedText())
+                            && line.endsWith(option.meaning()));
+        }
+        assertThat(Stream.concat(method.notes().paperFigures().stream(), method.notes().ourFigures().stream()))
+                .allMatch(flat::contains);
+    }
+
+    static List<String> methods() {
+        return Caches.methods();
+    }
+
+    @Test
+    void kiviIsExplainedWithItsPapersFigures() {
+        Run run = Run.of("methods", "kivi");
+
+        assertThat(run.out())
+                .contains(
+                        "large magnitude",
+                        "38.72 exact, 38.30 with 2 bits",
+                        "In the paper:",
+                        "Measured here:",
+                        "none needed")
+                .containsPattern("k_bits +as bits +2, 4, 8 ");
+        assertThat(run.out().lines()).allMatch(line -> line.length() <= 140);
+    }
+
+    @Test
+    void unknownMethodIsNamedWithTheNearest() {
+        Run run = Run.of("methods", "kivy");
+
+        assertThat(run.exit()).isEqualTo(1);
+        assertThat(run.errors()).singleElement().asString().contains("kivy", "did you mean kivi");
     }
 
     @Test
@@ -96,6 +164,14 @@ final class CommandLineTest {
                 Arguments.of("bench --depth 0,x", "'--depth'|x"),
                 Arguments.of("compare --effort lots", "'--effort'|lots"),
                 Arguments.of("info --context 0", "--context is 0: allowed is at least 1"),
+                Arguments.of("calibrate", "METHOD|--text|--out"),
+                Arguments.of("calibrate kivy -t x -o y", "kivy|did you mean kivi"),
+                Arguments.of("calibrate kivi(bist=2) -t x -o y", "bist|bits"),
+                Arguments.of("calibrate kivi -t x -o y --samples 0", "--samples is 0: allowed is from 1"),
+                Arguments.of("calibrate kivi -t x -o y --length 1", "--length is 1: allowed is at least 2"),
+                Arguments.of("convert bfp", "--out"),
+                Arguments.of("convert bfp -o out --block 1", "--block is 1: allowed is at least 2"),
+                Arguments.of("convert bpf", "unknown command or argument bpf"),
                 Arguments.of("train", "--output"),
                 Arguments.of("train -o out", "this recipe trains on books|--books DIR"),
                 Arguments.of("train -o out --steps 0", "--steps is 0: allowed is at least 1"),

@@ -318,6 +318,48 @@ final class CommandsTest {
     }
 
     @Test
+    void convertedModelSaysTheSameAndIsNotConvertedAgain() throws IOException {
+        Path text = Files.writeString(folder.resolve("text.txt"), TinyModel.TEXT);
+        String[][] ways = {{}, {"--text", text.toString(), "--samples", "2", "--length", "64"}};
+        for (String[] way : ways) {
+            String out = folder.resolve("sorted" + way.length).toString();
+            Run run = Run.of(
+                    Stream.concat(Stream.of("convert", "bfp", "-m", model, "-o", out, "--block", "8"), Stream.of(way))
+                            .toArray(String[]::new));
+            String[] asked = {"generate", "-p", SENTENCE, "--temperature", "0", "-n", "12", "-m"};
+
+            assertThat(run.err()).doesNotContain("kvasir:");
+            assertThat(run.exit()).isZero();
+            assertThat(Run.of(with(asked, out)).out())
+                    .isEqualTo(Run.of(with(asked, model)).out())
+                    .isNotBlank();
+            Run again = Run.of(
+                    "convert", "bfp", "-m", out, "-o", folder.resolve("again").toString(), "--block", "8");
+            assertThat(again.exit()).isEqualTo(1);
+            assertThat(again.errors()).singleElement().asString().contains("converted before");
+        }
+    }
+
+    private static String[] with(String[] arguments, String last) {
+        return Stream.concat(Stream.of(arguments), Stream.of(last)).toArray(String[]::new);
+    }
+
+    @Test
+    void conversionsThatCannotBeAreOneLine() {
+        String there = folder.toString();
+        Run whole = Run.of(
+                "convert", "bfp", "-m", model, "-o", folder.resolve("new").toString());
+        Run odd = Run.of(
+                "convert", "bfp", "-m", model, "-o", folder.resolve("new").toString(), "--block", "12");
+        Run full = Run.of("convert", "bfp", "-m", there, "-o", model);
+
+        assertThat(whole.errors()).singleElement().asString().contains("whole head", "32");
+        assertThat(odd.errors()).singleElement().asString().contains("divide the head's 32 channels", "12");
+        assertThat(full.errors()).singleElement().asString().contains(model, "already exists");
+        assertThat(folder.resolve("new")).doesNotExist();
+    }
+
+    @Test
     void trainedTokenizerIsUsable() throws IOException {
         Path text = Files.writeString(folder.resolve("text.txt"), TinyModel.TEXT);
         Path output = folder.resolve("tokenizer");

@@ -17,22 +17,26 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /** Writes a model folder of two layers with random weights and a tokenizer of its own. */
-final class TinyModel {
-    static final int CONTEXT = 256;
-    static final int VOCABULARY = 300;
+public final class TinyModel {
+    /** Most tokens of a sequence. */
+    public static final int CONTEXT = 256;
+    /** Ids of its tokenizer. */
+    public static final int VOCABULARY = 300;
+
     private static final int HIDDEN = 64;
     private static final int MLP = 96;
     private static final int LAYERS = 2;
     private static final int HEADS = 2;
     private static final int KV_HEADS = 1;
     private static final int HEAD_DIM = 32;
-    static final String TEXT =
+    /** What its tokenizer learnt from. */
+    public static final String TEXT =
             "The wise giant gave the dwarf a cup of mead, and the dwarf gave the wise giant a golden ring. ".repeat(20);
 
     private TinyModel() {}
 
     /** Writes the model and returns its folder. */
-    static Path write(Path folder) throws IOException {
+    public static Path write(Path folder) throws IOException {
         TokenizerTraining.train(TokenizerOptions.bpe(VOCABULARY), List.of(TEXT), Progress.silent())
                 .writeTo(folder);
         Files.writeString(folder.resolve("config.json"), """

@@ -18,6 +18,11 @@ public interface CacheMethod {
     /** The options, in the order of a canonical spec. */
     List<CacheOption> options();
 
+    /** The idea, and figures, for a person who chooses. */
+    default MethodNotes notes() {
+        return MethodNotes.NONE;
+    }
+
     /** The option that a value without a name is for; empty if none is. */
     default String positional() {
         return "";

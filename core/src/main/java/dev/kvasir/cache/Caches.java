@@ -2,10 +2,13 @@ package dev.kvasir.cache;
 
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.attention.SavedCache;
+import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
+import dev.kvasir.cache.method.qserve.QServeCache;
+import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,7 +23,10 @@ public final class Caches {
             new ExactCache(), //
             new KiviCache(),
             new BlockCache(),
-            new GearCache());
+            new GearCache(),
+            new QServeCache(),
+            new BfpCache(),
+            new TurboQuantCache());
 
     private Caches() {}
 
@@ -60,6 +66,25 @@ public final class Caches {
                 throw new CacheFileException("spec: " + e.getMessage(), e);
             }
         });
+    }
+
+    /**
+     * What learns for the caches of {@code spec}.
+     *
+     * @param fingerprint of the model
+     * @throws InvalidInputException if the method needs no calibration; otherwise as {@link #create}
+     */
+    public static Calibrator calibrator(CacheSpec spec, CacheModel model, String fingerprint) {
+        CacheMethod method = method(spec.method());
+        if (!method.needsCalibration()) {
+            List<String> needing = METHODS.stream()
+                    .filter(CacheMethod::needsCalibration)
+                    .map(CacheMethod::name)
+                    .toList();
+            throw new InvalidInputException(
+                    method.name() + " needs no calibration. Methods that do: " + names(needing));
+        }
+        return method.calibrator(new CacheSettings(complete(spec).options()), model, fingerprint);
     }
 
     /** Bytes that a cache of {@code tokens} tokens allocates, by its formula. Throws as {@link #create}. */

@@ -16,11 +16,15 @@ import tools.jackson.databind.JsonNode;
  *
  * <p>{@code mistral} is accepted where its sliding window is off or not smaller than the context: the arithmetic is then
  * Llama's. What would change the arithmetic and is not built (biases, other activations, other rotary stretchings,
- * quantised weights) is refused by name.
+ * quantised weights) is refused by name. {@code kvasir_llama} is a Llama whose rotary pairs were reordered by a conversion.
  */
 final class ConfigFile {
     static final String CONFIG = "config.json";
     static final String GENERATION_CONFIG = "generation_config.json";
+    /** Channels of a block of rotary pairs that a conversion has moved. */
+    static final String ROPE_BLOCK = "kvasir_rope_block";
+    /** The model type of such a model: readers that do not know the field must not take it for an ordinary Llama. */
+    static final String REORDERED_TYPE = "kvasir_llama";
 
     private static final long MAX_BYTES = 1 << 20;
     private static final int MAX_WIDTH = 1 << 22;
@@ -43,13 +47,14 @@ final class ConfigFile {
                     "num_key_value_heads", "must divide num_attention_heads " + heads + ", found " + kvHeads);
         }
         int vocabulary = config.requiredInteger("vocab_size", 1, 1 << 24);
+        int headDim = headDim(config, hidden, heads);
         return new ModelConfig(
                 hidden,
                 config.requiredInteger("intermediate_size", 1, MAX_WIDTH),
                 config.requiredInteger("num_hidden_layers", 1, 1 << 12),
                 heads,
                 kvHeads,
-                headDim(config, hidden, heads),
+                headDim,
                 vocabulary,
                 context,
                 (float) config.positive("rms_norm_eps", 1).orElse(1e-6),
@@ -57,12 +62,20 @@ final class ConfigFile {
                 ropeScaling(config),
                 config.flag("tie_word_embeddings", false),
                 bosToken(config, vocabulary),
-                eosTokens(config, folder.resolve(GENERATION_CONFIG), vocabulary));
+                eosTokens(config, folder.resolve(GENERATION_CONFIG), vocabulary),
+                ropeBlock(config, headDim));
     }
 
     private static void requireSupported(Fields config, int context) {
         String type = config.text("model_type").orElse("");
-        if (!type.equals("llama") && !type.equals("mistral")) {
+        boolean reordered = config.has(ROPE_BLOCK);
+        if (reordered != type.equals(REORDERED_TYPE)) {
+            throw config.problem(
+                    "model_type",
+                    "must be " + REORDERED_TYPE + " where " + ROPE_BLOCK + " is given, and only there, found \"" + type
+                            + "\" " + (reordered ? "with" : "without") + " it");
+        }
+        if (!reordered && !type.equals("llama") && !type.equals("mistral")) {
             throw config.problem(
                     "model_type", "must be llama, or mistral without a sliding window, found \"" + type + "\"");
         }
@@ -110,6 +123,18 @@ final class ConfigFile {
             throw config.problem("head_dim", "must be even and from 2 to 4096, found " + headDim);
         }
         return headDim;
+    }
+
+    private static Optional<Integer> ropeBlock(Fields config, int headDim) {
+        var given = config.integer(ROPE_BLOCK, 2, headDim);
+        if (given.isEmpty()) {
+            return Optional.empty();
+        }
+        int block = given.getAsInt();
+        if (block % 2 != 0 || headDim % block != 0) {
+            throw config.problem(ROPE_BLOCK, "must be even and divide head_dim " + headDim + ", found " + block);
+        }
+        return Optional.of(block);
     }
 
     private static float ropeTheta(Fields config) {

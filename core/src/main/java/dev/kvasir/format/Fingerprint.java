@@ -40,7 +40,7 @@ final class Fingerprint {
     }
 
     private static String canonical(ModelConfig c) {
-        return String.join(
+        String usual = String.join(
                 "\n",
                 "hidden_size=" + c.hiddenSize(),
                 "intermediate_size=" + c.intermediateSize(),
@@ -53,6 +53,9 @@ final class Fingerprint {
                 "rope_theta=" + c.ropeTheta(),
                 "rope_scaling=" + c.ropeScaling().map(Fingerprint::canonical).orElse("none"),
                 "tie_word_embeddings=" + c.tiedEmbeddings());
+        return c.ropeBlock()
+                .map(block -> usual + "\n" + ConfigFile.ROPE_BLOCK + "=" + block)
+                .orElse(usual);
     }
 
     private static String canonical(ModelConfig.RopeScaling r) {

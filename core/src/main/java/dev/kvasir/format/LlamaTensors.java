@@ -1,16 +1,22 @@
 package dev.kvasir.format;
 
 import dev.kvasir.InvalidFileException;
+import dev.kvasir.InvalidInputException;
 import dev.kvasir.model.ModelConfig;
 import dev.kvasir.model.Weights;
 import dev.kvasir.tensor.Matrix;
+import dev.kvasir.tensor.RotaryOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
 /** Fetches a Llama's weights by their Hugging Face names, each checked against the configuration. */
 final class LlamaTensors {
+    private static final String ROPE_ORDER = "self_attn.rope_order";
+
     private final WeightFiles files;
     private final ModelConfig config;
     private final List<String> used = new ArrayList<>();
@@ -26,11 +32,47 @@ final class LlamaTensors {
         Matrix embedding = matrix("model.embed_tokens.weight", config.vocabularySize(), hidden);
         List<Weights.Layer> layers = new ArrayList<>();
         for (int i = 0; i < config.layers(); i++) {
-            layers.add(layer("model.layers." + i + "."));
+            layers.add(layer(prefix(i)));
         }
         float[] finalNorm = vector("model.norm.weight", hidden);
         Matrix output = config.tiedEmbeddings() ? embedding : matrix("lm_head.weight", config.vocabularySize(), hidden);
         return new Weights(embedding, List.copyOf(layers), finalNorm, output);
+    }
+
+    private static String prefix(int layer) {
+        return "model.layers." + layer + ".";
+    }
+
+    static String queryWeight(int layer) {
+        return prefix(layer) + "self_attn.q_proj.weight";
+    }
+
+    static String keyWeight(int layer) {
+        return prefix(layer) + "self_attn.k_proj.weight";
+    }
+
+    /** Where the rotary pairs of a layer lie, I32 {@code [kvHeads][headDim / 2]}; only in converted models. */
+    static String rotaryOrder(int layer) {
+        return prefix(layer) + ROPE_ORDER;
+    }
+
+    private Optional<RotaryOrder> rotaryOrder(String name) {
+        if (config.ropeBlock().isEmpty()) {
+            return Optional.empty();
+        }
+        used.add(name);
+        SafetensorsFile file = files.holding(name);
+        int half = config.headDim() / 2;
+        int[] numbers = file.integers(name, List.of((long) config.kvHeads(), (long) half));
+        int[][] pairs = new int[config.kvHeads()][];
+        for (int h = 0; h < pairs.length; h++) {
+            pairs[h] = Arrays.copyOfRange(numbers, h * half, (h + 1) * half);
+        }
+        try {
+            return Optional.of(new RotaryOrder(config.ropeBlock().get(), pairs));
+        } catch (InvalidInputException e) {
+            throw new InvalidFileException(file.path(), "tensor " + name + ": " + e.getMessage(), e);
+        }
     }
 
     private Weights.Layer layer(String prefix) {
@@ -47,7 +89,8 @@ final class LlamaTensors {
                 vector(prefix + "post_attention_layernorm.weight", hidden),
                 matrix(prefix + "mlp.gate_proj.weight", intermediate, hidden),
                 matrix(prefix + "mlp.up_proj.weight", intermediate, hidden),
-                matrix(prefix + "mlp.down_proj.weight", hidden, intermediate));
+                matrix(prefix + "mlp.down_proj.weight", hidden, intermediate),
+                rotaryOrder(prefix + ROPE_ORDER));
     }
 
     /**

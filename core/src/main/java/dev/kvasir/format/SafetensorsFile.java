@@ -33,6 +33,8 @@ public final class SafetensorsFile {
     private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfShort I16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
     private final Path path;
     private final SafetensorsHeader header;
     private final MemorySegment data;
@@ -164,6 +166,22 @@ public final class SafetensorsFile {
             };
         }
         return values;
+    }
+
+    /**
+     * A tensor of I32 in row-major order.
+     *
+     * @throws InvalidFileException if it is missing, of another shape or of another type
+     */
+    int[] integers(String name, List<Long> shape) {
+        TensorInfo info = info(name);
+        if (info.type() != ElementType.I32 || !info.shape().equals(shape)) {
+            throw new InvalidFileException(
+                    path,
+                    "tensor " + name + " is " + info.type() + " " + info.shapeText() + ", expected I32 "
+                            + TensorInfo.shapeText(shape));
+        }
+        return bytes(name).toArray(I32);
     }
 
     private DType weightType(String name, List<Long> expected) {

@@ -4,8 +4,10 @@ import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.tensor.Linear;
 import dev.kvasir.tensor.Matrix;
+import dev.kvasir.tensor.RotaryOrder;
 import dev.kvasir.tensor.RotaryTable;
 import dev.kvasir.tensor.Workers;
+import java.util.Optional;
 
 /**
  * The projections of one layer for the tokens of a step, each made when first asked for and kept until the next layer.
@@ -120,11 +122,14 @@ final class LayerStates implements TokenStates, Queries {
             int width = heads * config.headDim();
             target.reserve(count * width);
             float[] out = target.array;
-            TokenParts.run(
-                    workers,
-                    count,
-                    width,
-                    t -> rotary.rotate(firstPosition + t, heads, source, t * width, out, t * width));
+            Optional<RotaryOrder> order = weights.rotaryOrder();
+            TokenParts.run(workers, count, width, t -> {
+                if (order.isPresent()) {
+                    rotary.rotate(firstPosition + t, heads, order.get(), source, t * width, out, t * width);
+                } else {
+                    rotary.rotate(firstPosition + t, heads, source, t * width, out, t * width);
+                }
+            });
             target.done = true;
         }
         return target.array;

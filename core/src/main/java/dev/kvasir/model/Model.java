@@ -4,7 +4,9 @@ import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.Calibrations;
 import dev.kvasir.tensor.Matrix;
+import dev.kvasir.tensor.RotaryOrder;
 import dev.kvasir.tensor.RotaryTable;
+import java.util.Optional;
 
 /**
  * A model ready to run: its shape, its weights and what identifies it.
@@ -47,7 +49,11 @@ public record Model(
 
     /** What a cache may ask of this model. */
     public CacheModel cacheModel() {
-        return new CacheModel(config.cacheShape(), new RotaryTable(config.rotaryFrequencies()), calibrations);
+        return new CacheModel(
+                config.cacheShape(),
+                new RotaryTable(config.rotaryFrequencies()),
+                calibrations,
+                config.ropeBlock().isPresent());
     }
 
     private static void check(String prefix, Weights.Layer layer, ModelConfig config) {
@@ -60,6 +66,7 @@ public record Model(
         check(prefix + "v", layer.v(), keys, hidden);
         check(prefix + "attention output", layer.attentionOutput(), hidden, queries);
         check(prefix + "MLP norm", layer.mlpNorm(), hidden);
+        check(prefix + "rotary order", layer.rotaryOrder(), config);
         check(prefix + "gate", layer.gate(), config.intermediateSize(), hidden);
         check(prefix + "up", layer.up(), config.intermediateSize(), hidden);
         check(prefix + "down", layer.down(), hidden, config.intermediateSize());
@@ -69,6 +76,20 @@ public record Model(
         if (matrix.rows() != rows || matrix.columns() != columns) {
             throw new InvalidInputException("weights: " + name + " must be [" + rows + "][" + columns + "], found ["
                     + matrix.rows() + "][" + matrix.columns() + "]");
+        }
+    }
+
+    private static void check(String name, Optional<RotaryOrder> order, ModelConfig config) {
+        if (!order.map(RotaryOrder::block).equals(config.ropeBlock())) {
+            throw new InvalidInputException("weights: " + name + " must be in blocks of "
+                    + config.ropeBlock().map(String::valueOf).orElse("none") + ", found "
+                    + order.map(RotaryOrder::block).map(String::valueOf).orElse("none"));
+        }
+        if (order.isPresent()
+                && (order.get().kvHeads() != config.kvHeads() || order.get().headDim() != config.headDim())) {
+            throw new InvalidInputException("weights: " + name + " must be for " + config.kvHeads() + " KV heads of "
+                    + config.headDim() + ", found " + order.get().kvHeads() + " of "
+                    + order.get().headDim());
         }
     }
 

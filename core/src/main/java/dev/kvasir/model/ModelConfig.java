@@ -2,6 +2,7 @@ package dev.kvasir.model;
 
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheShape;
+import dev.kvasir.tensor.RotaryOrder;
 import java.util.List;
 import java.util.Optional;
 
@@ -22,6 +23,8 @@ import java.util.Optional;
  * @param tiedEmbeddings whether the output projection is the embedding
  * @param bosToken id that starts a text, if the model has one
  * @param eosTokens ids that end a text; may be empty
+ * @param ropeBlock channels of a block of rotary pairs, if a conversion has moved the pairs; each layer then has a {@link
+ *     dev.kvasir.tensor.RotaryOrder}
  */
 public record ModelConfig(
         int hiddenSize,
@@ -37,7 +40,42 @@ public record ModelConfig(
         Optional<RopeScaling> ropeScaling,
         boolean tiedEmbeddings,
         Optional<Integer> bosToken,
-        List<Integer> eosTokens) {
+        List<Integer> eosTokens,
+        Optional<Integer> ropeBlock) {
+
+    /** A model in the usual rotary order. Throws as the other. */
+    public ModelConfig(
+            int hiddenSize,
+            int intermediateSize,
+            int layers,
+            int heads,
+            int kvHeads,
+            int headDim,
+            int vocabularySize,
+            int contextLength,
+            float rmsNormEpsilon,
+            float ropeTheta,
+            Optional<RopeScaling> ropeScaling,
+            boolean tiedEmbeddings,
+            Optional<Integer> bosToken,
+            List<Integer> eosTokens) {
+        this(
+                hiddenSize,
+                intermediateSize,
+                layers,
+                heads,
+                kvHeads,
+                headDim,
+                vocabularySize,
+                contextLength,
+                rmsNormEpsilon,
+                ropeTheta,
+                ropeScaling,
+                tiedEmbeddings,
+                bosToken,
+                eosTokens,
+                Optional.empty());
+    }
 
     /**
      * Checks what the fields say of each other.
@@ -65,6 +103,7 @@ public record ModelConfig(
             throw new InvalidInputException(
                     "head dimension must be even and small enough for " + heads + " heads, found " + headDim);
         }
+        ropeBlock.ifPresent(block -> RotaryOrder.checkBlock(block, headDim));
         token("bos token", bosToken.orElse(0), vocabularySize);
         for (int eos : eosTokens) {
             token("eos token", eos, vocabularySize);

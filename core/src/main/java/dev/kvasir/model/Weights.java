@@ -1,7 +1,9 @@
 package dev.kvasir.model;
 
 import dev.kvasir.tensor.Matrix;
+import dev.kvasir.tensor.RotaryOrder;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The weights of a Llama decoder. Projections are {@code [out][in]}; norms are f32 vectors {@code [hiddenSize]}.
@@ -21,7 +23,8 @@ public record Weights(Matrix embedding, List<Layer> layers, float[] finalNorm, M
      * One decoder layer.
      *
      * @param attentionNorm {@code [hiddenSize]}
-     * @param q {@code [heads * headDim][hiddenSize]}, rows in Hugging Face's half-split rotary order
+     * @param q {@code [heads * headDim][hiddenSize]}, rows in Hugging Face's half-split rotary order, or in {@code
+     *     rotaryOrder}
      * @param k {@code [kvHeads * headDim][hiddenSize]}, likewise
      * @param v {@code [kvHeads * headDim][hiddenSize]}
      * @param attentionOutput {@code [hiddenSize][heads * headDim]}
@@ -29,6 +32,7 @@ public record Weights(Matrix embedding, List<Layer> layers, float[] finalNorm, M
      * @param gate {@code [intermediateSize][hiddenSize]}
      * @param up {@code [intermediateSize][hiddenSize]}
      * @param down {@code [hiddenSize][intermediateSize]}
+     * @param rotaryOrder where the rotary pairs of queries and keys lie, if a conversion has moved them
      */
     public record Layer(
             float[] attentionNorm,
@@ -39,5 +43,20 @@ public record Weights(Matrix embedding, List<Layer> layers, float[] finalNorm, M
             float[] mlpNorm,
             Matrix gate,
             Matrix up,
-            Matrix down) {}
+            Matrix down,
+            Optional<RotaryOrder> rotaryOrder) {
+        /** A layer in the usual rotary order. */
+        public Layer(
+                float[] attentionNorm,
+                Matrix q,
+                Matrix k,
+                Matrix v,
+                Matrix attentionOutput,
+                float[] mlpNorm,
+                Matrix gate,
+                Matrix up,
+                Matrix down) {
+            this(attentionNorm, q, k, v, attentionOutput, mlpNorm, gate, up, down, Optional.empty());
+        }
+    }
 }

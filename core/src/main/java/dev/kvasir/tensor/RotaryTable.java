@@ -90,4 +90,23 @@ public final class RotaryTable {
             Activations.rotate(x, x0 + at, half, cosine, sine, angles, out, out0 + at);
         }
     }
+
+    /** As {@link #rotate(int, int, float[], int, float[], int)} where the pairs lie in another order. */
+    public void rotate(int position, int heads, RotaryOrder order, float[] x, int x0, float[] out, int out0) {
+        int half = frequencies.length;
+        int block = order.block();
+        int group = heads / order.kvHeads();
+        float[] cosine = new float[half];
+        float[] sine = new float[half];
+        for (int h = 0; h < heads; h++) {
+            if (h % group == 0) {
+                order.gather(h / group, cosines(position), offset(position), cosine);
+                order.gather(h / group, sines(position), offset(position), sine);
+            }
+            for (int from = 0; from < 2 * half; from += block) {
+                int at = 2 * half * h + from;
+                Activations.rotate(x, x0 + at, block / 2, cosine, sine, from / 2, out, out0 + at);
+            }
+        }
+    }
 }

@@ -61,6 +61,37 @@ class AttentionTest {
     }
 
     @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "turboquant",
+                "turboquant(2, outliers=16, projection=orthogonal)",
+                "turboquant(bits=4, keys=mse, rotation=hadamard)",
+                "turboquant(k_bits=5, v_bits=3)",
+                "qserve(smooth=false)",
+                "qserve(8, smooth=false, page=32)",
+                "bfp",
+                "bfp(bfp14, block=16)",
+                "bfp(bfp16, v_axis=token)"
+            })
+    void equalsPlainLoopsOverWhatIsRead(String text) {
+        CacheSpec spec = CacheSpec.parse(text);
+        for (int ratio : new int[] {1, 4}) {
+            for (int headDim : new int[] {64, 96, 128}) {
+                CacheShape shape = new CacheShape(1, 2 * ratio, 2, headDim, 64);
+                Steps steps = new Steps(shape, random.nextLong());
+                PagePool pool = Steps.pool();
+                try (KvCache cache = Caches.create(spec, shape, pool, Steps.sequential())) {
+                    for (int count : new int[] {1 + random.nextInt(200), 1, 3, 19, 70, 1}) {
+                        float[] expected = steps.expectedByReading((SequenceCache) cache, count);
+                        Steps.assertClose(steps.feed(cache, count), expected, 2e-5);
+                    }
+                }
+                assertThat(pool.usedBytes()).isZero();
+            }
+        }
+    }
+
+    @ParameterizedTest
     @ValueSource(ints = {16, 40, 80, 100, 256})
     void exactServesAnyHeadWidth(int headDim) {
         checkSteps(CacheSpec.parse("exact(f16)"), new CacheShape(1, 3, 1, headDim, 8), Transform.NONE, 130);

@@ -35,7 +35,11 @@ class CacheLifeTest {
                 "kivi",
                 "kivi(k_axis=token, residual=0)",
                 "kivi(v_axis=channel, residual=64)",
-                "block(k=q5_0, v=q4_0)"
+                "block(k=q5_0, v=q4_0)",
+                "turboquant(2, outliers=16)",
+                "qserve(smooth=false)",
+                "bfp",
+                "bfp(v_axis=token, block=16)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -62,7 +66,9 @@ class CacheLifeTest {
                 "kivi(residual=32)",
                 "kivi(v_axis=channel, residual=64)",
                 "block",
-                "gear(variant=gear, group=32)"
+                "gear(variant=gear, group=32)",
+                "turboquant",
+                "bfp(v_axis=token)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -91,7 +97,10 @@ class CacheLifeTest {
                 "kivi(residual=32)",
                 "kivi",
                 "block(q5_0, rotate=true)",
-                "gear(variant=gear, group=32, sparsity=0.1)"
+                "gear(variant=gear, group=32, sparsity=0.1)",
+                "turboquant(outliers=16)",
+                "qserve(smooth=false)",
+                "bfp(v_axis=token)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -141,7 +150,10 @@ class CacheLifeTest {
                 "kivi",
                 "kivi(k_axis=token, residual=0)",
                 "block(q4_0)",
-                "gear(variant=gear, group=32)"
+                "gear(variant=gear, group=32)",
+                "turboquant(2)",
+                "qserve(8, smooth=false)",
+                "bfp(v_axis=token)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -162,7 +174,15 @@ class CacheLifeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(f16)", "kivi(k_axis=token, residual=0)", "block(q5_0)"})
+    @ValueSource(
+            strings = {
+                "exact(f16)",
+                "kivi(k_axis=token, residual=0)",
+                "block(q5_0)",
+                "turboquant(outliers=16)",
+                "qserve(smooth=false)",
+                "bfp"
+            })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
         try (PagePool pool = Steps.pool();

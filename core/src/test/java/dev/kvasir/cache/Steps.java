@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kvasir.cache.attention.Head;
 import dev.kvasir.cache.attention.SequenceCache;
+import dev.kvasir.cache.store.ReadBack;
 import dev.kvasir.cache.store.StoreContents;
 import dev.kvasir.cache.transform.Transform;
 import dev.kvasir.tensor.Workers;
@@ -187,6 +188,27 @@ public final class Steps {
                     int at = ((layer * count + t) * shape.heads() + head) * d;
                     int row = (t * shape.heads() + head) * d;
                     attend(q, row, keys, values, states, head / g, t, all, at);
+                }
+            }
+        }
+        return all;
+    }
+
+    /** As {@link #expected}, over what the layers' readers answer for one slot and one channel at a time. */
+    public float[] expectedByReading(SequenceCache cache, int count) {
+        int first = cache.length();
+        int d = shape.headDim();
+        int g = shape.queriesPerKvHead();
+        float[] all = new float[shape.layers() * count * shape.heads() * d];
+        for (int layer = 0; layer < shape.layers(); layer++) {
+            TokenStates states = states(layer, first, count);
+            float[] q = queries(layer, first, count).queries();
+            for (int head = 0; head < shape.heads(); head++) {
+                float[][] keys = ReadBack.keys(cache.store(layer).keys(head / g), d);
+                float[][] values = ReadBack.values(cache.store(layer).values(head / g), d);
+                for (int t = 0; t < count; t++) {
+                    int at = ((layer * count + t) * shape.heads() + head) * d;
+                    attend(q, (t * shape.heads() + head) * d, keys, values, states, head / g, t, all, at);
                 }
             }
         }

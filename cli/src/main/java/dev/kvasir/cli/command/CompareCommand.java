@@ -22,7 +22,6 @@ import dev.kvasir.lab.task.Tasks;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -119,7 +118,7 @@ public final class CompareCommand implements Callable<Integer> {
         context.ifPresent(value -> Range.check("--context", value, 16, Integer.MAX_VALUE));
         Range.check("--seed", seed, 0, Long.MAX_VALUE);
         if (!noReport) {
-            requireWritable(report);
+            OutputFiles.requireWritable(report);
         }
         try (Session session = Session.open(model, compute);
                 ProgressDisplay progress = new ProgressDisplay(terminal)) {
@@ -165,16 +164,6 @@ public final class CompareCommand implements Callable<Integer> {
                 text.get().toString(),
                 Sources.text(List.of(), text, terminal, "the text"),
                 session.tokenizer()::encodeWithOffsets);
-    }
-
-    /** Fails before the minutes of work rather than after them. */
-    private static void requireWritable(Path file) throws IOException {
-        boolean existed = Files.exists(file);
-        Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND)
-                .close();
-        if (!existed) {
-            Files.delete(file);
-        }
     }
 
     private void print(ComparisonResult result) {

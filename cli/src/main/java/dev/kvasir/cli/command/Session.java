@@ -8,6 +8,7 @@ import dev.kvasir.cache.PagePool;
 import dev.kvasir.cli.UsageException;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.engine.CalibrationRun;
 import dev.kvasir.engine.Generator;
 import dev.kvasir.format.ModelFolder;
 import dev.kvasir.lab.step.EngineModel;
@@ -83,6 +84,11 @@ final class Session implements AutoCloseable {
     /** This model as the lab's measurements see it. */
     StepModel stepModel() {
         return new EngineModel(model, pool, workers);
+    }
+
+    /** Calibrations of this model. */
+    CalibrationRun calibrationRun() {
+        return new CalibrationRun(model, pool, workers);
     }
 
     /** Threads that compute. */

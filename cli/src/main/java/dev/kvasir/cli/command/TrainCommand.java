@@ -86,9 +86,7 @@ public final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        // Read when JavaCPP loads: 0 spares a look at the process's memory for every tensor.
-        System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
-        System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
+        NativeMemory.leaveToLibtorch();
         int workers = threads.orElse(Runtime.getRuntime().availableProcessors());
         Range.check("--threads", workers, 1, 1024);
         long last = steps.orElse(Long.MAX_VALUE);

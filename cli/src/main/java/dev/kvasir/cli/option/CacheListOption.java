@@ -12,7 +12,7 @@ public final class CacheListOption {
             paramLabel = "SPEC",
             converter = CacheSpecConverter.class,
             description = "A cache to measure, e.g. 'kivi(bits=2)'; may be given several times."
-                    + " `kvasir caches` lists all. Default: a sensible set.")
+                    + " `kvasir methods` lists all. Default: a sensible set.")
     private List<CacheSpec> specs = new ArrayList<>();
 
     /** The caches in the order given; empty where none is named. */

@@ -10,7 +10,7 @@ public final class CacheSpecOption {
             names = {"-c", "--cache"},
             paramLabel = "SPEC",
             converter = CacheSpecConverter.class,
-            description = "How keys and values are held, e.g. 'kivi(bits=2)'; `kvasir caches` lists all."
+            description = "How keys and values are held, e.g. 'kivi(bits=2)'; `kvasir methods` lists all."
                     + " Default: exact.")
     private Optional<CacheSpec> spec = Optional.empty();
 

@@ -263,7 +263,7 @@ final class Attention {
     private void finish(StepScratch s, int kvHead, int from, int to) {
         int rows = (to - from) * group;
         for (int h = 0; h < headsPerPart; h++) {
-            layer().values(kvHead + h).finish(s.sums, h * rows * headDim, rows);
+            layer().values(kvHead + h).finish(s.sums, h * rows * headDim, rows, s.store);
             if (!storedFirst) {
                 attendOwn(s, kvHead + h, from, to, h * rows);
             }

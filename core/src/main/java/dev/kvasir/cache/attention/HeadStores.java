@@ -207,7 +207,7 @@ public final class HeadStores implements LayerStore {
                 float[] queries, int offset, int rows, int headDim, float[] out, int outOffset, Scratch scratch) {
             float[] turned = scratch.tile(rows * headDim);
             System.arraycopy(queries, offset, turned, 0, rows * headDim);
-            transform.apply(turned, 0, rows);
+            transform.applyToQueries(turned, 0, rows);
             inner.prepare(turned, 0, rows, headDim, out, outOffset, scratch);
         }
 
@@ -248,8 +248,8 @@ public final class HeadStores implements LayerStore {
         }
 
         @Override
-        public void finish(float[] sums, int offset, int rows) {
-            inner.finish(sums, offset, rows);
+        public void finish(float[] sums, int offset, int rows, Scratch scratch) {
+            inner.finish(sums, offset, rows, scratch);
             transform.invert(sums, offset, rows);
         }
     }

@@ -204,7 +204,7 @@ public record Csr(int tokens, int width, int entries) {
                 if (c >= channelTo - channelFrom) {
                     break;
                 }
-                int t = (block << shift) + (Entry.key(entry) & (1 << shift) - 1) - from;
+                int t = (block << shift) + (Entry.key(entry) & ((1 << shift) - 1)) - from;
                 if (t >= 0 && t < to - from) {
                     int xAt = xOffset + c * xChannel + t * xToken;
                     int outAt = outOffset + c * outChannel + t * outToken;

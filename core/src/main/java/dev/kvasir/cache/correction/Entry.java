@@ -16,30 +16,35 @@ final class Entry {
 
     static int of(int key, float delta) {
         short bits = Float.floatToFloat16(Element.F16.round(delta));
-        return bits << 16 | key;
+        return (bits << 16) | key;
     }
 
     static int key(int entry) {
-        return entry & KEYS - 1;
+        return entry & (KEYS - 1);
     }
 
     static float delta(int entry) {
         return Float.float16ToFloat((short) (entry >>> 16));
     }
 
-    /** The first of the entries {@code from .. to - 1}, sorted by key, whose key is at least {@code key}. */
+    /**
+     * The first of the entries {@code from .. to - 1}, sorted by key, whose key is at least {@code key}. Without branches: where
+     * a head's run begins is different for every token, and a wrong guess costs more than the whole search.
+     */
     static int first(MemorySegment page, long at, int from, int to, int key) {
-        int low = from;
-        int high = to;
-        while (low < high) {
-            int middle = low + high >>> 1;
-            if (key(page.get(INT, at + (long) middle * BYTES)) < key) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+        int base = from;
+        int count = to - from;
+        while (count > 1) {
+            int half = count >>> 1;
+            base += half & less(page, at, base + half - 1, key);
+            count -= half;
         }
-        return low;
+        return count == 1 ? base - less(page, at, base, key) : base;
+    }
+
+    /** All bits if the entry's key is less than {@code key}, else none. */
+    private static int less(MemorySegment page, long at, int entry, int key) {
+        return (key(page.get(INT, at + (long) entry * BYTES)) - key) >> 31;
     }
 
     /** {@code out[r] += x[r] * delta}, for rows so far apart. */

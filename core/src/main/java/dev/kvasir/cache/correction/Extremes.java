@@ -75,8 +75,8 @@ public final class Extremes {
     /** Orders by value, then index; {@code flip = -1} turns the order of values round, that of indices stays. */
     private static long key(float value, int index, int flip) {
         int bits = Float.floatToIntBits(value + 0f); // minus zero becomes zero
-        int ordered = bits ^ (bits >> 31 & Integer.MAX_VALUE);
-        return (long) (ordered ^ flip) << 32 | index;
+        int ordered = bits ^ ((bits >> 31) & Integer.MAX_VALUE);
+        return ((long) (ordered ^ flip) << 32) | index;
     }
 
     /** Leaves the {@code k} smallest keys in the heap, the largest of them at its root; passes over what was taken before. */
@@ -111,9 +111,9 @@ public final class Extremes {
 
     private void rise(long key, int place) {
         int at = place;
-        while (at > 0 && heap[at - 1 >> 1] < key) {
-            heap[at] = heap[at - 1 >> 1];
-            at = at - 1 >> 1;
+        while (at > 0 && heap[(at - 1) >> 1] < key) {
+            heap[at] = heap[(at - 1) >> 1];
+            at = (at - 1) >> 1;
         }
         heap[at] = key;
     }

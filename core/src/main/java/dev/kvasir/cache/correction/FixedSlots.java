@@ -1,5 +1,6 @@
 package dev.kvasir.cache.correction;
 
+import dev.kvasir.cache.kernel.SparseKeys;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -7,7 +8,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <pre>
  *   page  = token 0: slot 0 | slot 1 | ... | token 1: ...
- *   slot  = uint16 channel | F16 delta        by ascending channel; an empty one is channel 65535, delta 0, and comes last
+ *   slot  = uint16 channel | F16 delta        in any order; an empty one is channel 65535, delta 0
  * </pre>
  *
  * <p>Channels may run over all heads of a layer; a read names its head's channels {@code [channelFrom, channelTo)}.
@@ -41,7 +42,7 @@ public record FixedSlots(int slots) {
      * Fills a token's slots; those beyond {@code count} become empty.
      *
      * @param at byte offset of token 0 in the page
-     * @param channels ascending
+     * @param channels below {@link #MAX_WIDTH}, in any order
      * @param count at most {@link #slots}
      */
     public void write(MemorySegment page, long at, int token, int[] channels, float[] deltas, int count) {
@@ -168,16 +169,17 @@ public record FixedSlots(int slots) {
             int outToken,
             int outRow) {
         for (int token = from; token < to; token++) {
-            int end = (token + 1) * slots;
-            for (int i = Entry.first(page, at, token * slots, end, channelFrom); i < end; i++) {
-                int entry = page.get(Entry.INT, at + (long) i * Entry.BYTES);
-                int c = Entry.key(entry) - channelFrom;
-                if (c >= channelTo - channelFrom) {
-                    break;
+            for (int slot = 0; slot < slots; slot += SparseKeys.MOST) {
+                long first = at + bytes(token) + (long) slot * Entry.BYTES;
+                int count = Math.min(SparseKeys.MOST, slots - slot);
+                long found = SparseKeys.within(page, first, count, channelFrom, channelTo);
+                for (; found != 0; found &= found - 1) {
+                    int entry = page.get(Entry.INT, first + (long) Long.numberOfTrailingZeros(found) * Entry.BYTES);
+                    int c = Entry.key(entry) - channelFrom;
+                    int xAt = xOffset + c * xChannel + (token - from) * xToken;
+                    int outAt = outOffset + c * outChannel + (token - from) * outToken;
+                    Entry.add(x, xAt, xRow, rows, Entry.delta(entry), out, outAt, outRow);
                 }
-                int xAt = xOffset + c * xChannel + (token - from) * xToken;
-                int outAt = outOffset + c * outChannel + (token - from) * outToken;
-                Entry.add(x, xAt, xRow, rows, Entry.delta(entry), out, outAt, outRow);
             }
         }
     }

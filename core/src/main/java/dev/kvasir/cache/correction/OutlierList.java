@@ -26,7 +26,7 @@ public final class OutlierList {
             places = Arrays.copyOf(places, 2 * count);
             deltas = Arrays.copyOf(deltas, 2 * count);
         }
-        places[count] = (long) token << 32 | channel;
+        places[count] = ((long) token << 32) | channel;
         deltas[count++] = delta;
     }
 
@@ -46,13 +46,12 @@ public final class OutlierList {
             int token = (int) (places[i] >>> 32);
             int channel = (int) places[i];
             if (token >= layout.tokens() || channel >= layout.width()) {
-                throw new IllegalArgumentException("outlier at token " + token + ", channel " + channel + " of " + layout);
+                throw new IllegalArgumentException(
+                        "outlier at token " + token + ", channel " + channel + " of " + layout);
             }
             int key = channel * blockTokens + token % blockTokens;
             // Block, key, delta: in this order they sort as they are stored.
-            sorted[i] = (long) (token / blockTokens) << 32
-                    | (long) key << 16
-                    | Entry.of(0, deltas[i]) >>> 16;
+            sorted[i] = ((long) (token / blockTokens) << 32) | ((long) key << 16) | (Entry.of(0, deltas[i]) >>> 16);
         }
         Arrays.sort(sorted, 0, count);
         int block = 0;
@@ -60,7 +59,7 @@ public final class OutlierList {
             for (; block <= sorted[i] >>> 32; block++) {
                 page.set(Entry.INT, at + 4L * block, i);
             }
-            int entry = (int) sorted[i] >>> 16 | (int) sorted[i] << 16;
+            int entry = ((int) sorted[i] >>> 16) | ((int) sorted[i] << 16);
             page.set(Entry.INT, at + layout.indexBytes() + (long) i * Entry.BYTES, entry);
         }
         for (; 4L * block < layout.indexBytes(); block++) {

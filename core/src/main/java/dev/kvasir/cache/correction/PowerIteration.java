@@ -78,9 +78,9 @@ public final class PowerIteration {
         long state = seed;
         for (int i = 0; i < count; i++) {
             state += 0x9e3779b97f4a7c15L;
-            long z = (state ^ state >>> 30) * 0xbf58476d1ce4e5b9L;
-            z = (z ^ z >>> 27) * 0x94d049bb133111ebL;
-            b[i] = ((z ^ z >>> 31) >>> 40) * 0x1p-24f;
+            long z = (state ^ (state >>> 30)) * 0xbf58476d1ce4e5b9L;
+            z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
+            b[i] = ((z ^ (z >>> 31)) >>> 40) * 0x1p-24f;
         }
     }
 
@@ -98,18 +98,18 @@ public final class PowerIteration {
                 }
             }
             if (k > 0) {
-                normalize(rows, row, length, NOTHING);
+                normalize(rows, row, length, NOTHING / (float) Math.sqrt(length));
             }
         }
     }
 
-    /** Brings a row to length one, or to zero if nothing in it is larger than {@code nothing}. */
+    /** Brings a row to length one, or to zero if no number in it is larger than {@code nothing}. */
     private boolean normalize(float[] rows, int row, int length, float nothing) {
         float largest = 0;
         for (int i = row; i < row + length; i++) {
             largest = Math.max(largest, Math.abs(rows[i]));
         }
-        if (!(largest > nothing / (float) Math.sqrt(length))) {
+        if (!(largest > nothing)) {
             Arrays.fill(rows, row, row + length, 0f);
             return false;
         }

@@ -17,10 +17,9 @@ public interface Kernels {
         return "scalar".equals(System.getProperty("kvasir.kernels")) ? new ScalarKernels() : new VectorKernels();
     }
 
-    /** Numbers that {@link #accumulate}, {@link #unpack} and {@link #pack} need for themselves. */
+    /** Numbers that {@link #accumulate}, {@link #unpack}, {@link #pack} and {@link #packGiven} need for themselves. */
     static int workSize(PackedLayout layout) {
-        // Scales and zeros of a group either way, and tables of 16 for every four bits of a plane of 4 or fewer.
-        return 3 * (layout.depth() + layout.lanes()) + 16 * layout.depth();
+        return Math.max(VectorRead.workSize(layout), 4 * layout.lanes() + GroupFit.SIZE);
     }
 
     /** The inner product of {@code count} numbers. */
@@ -65,7 +64,8 @@ public interface Kernels {
 
     /**
      * {@code out[l] += sum over j of x[j] * page[j][l]} straight from the codes, for one row. The part of the page that is
-     * read has whole units of lanes, whole groups, and depths by 32 or to the end.
+     * read has whole units of lanes; groups may be cut.
+     * Depths cost least by whole words ({@link PackedLayout#wordDepths}).
      *
      * @param x {@code x[xOffset]} belongs to the first depth of the part
      * @param out {@code out[outOffset]} belongs to the first lane of the part
@@ -82,6 +82,23 @@ public interface Kernels {
             int xOffset,
             float[] out,
             int outOffset,
+            float[] work);
+
+    /** {@link #accumulate} for each of {@code rows} rows, which may share the reading of the codes. */
+    void accumulateRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] x,
+            int xOffset,
+            int xStride,
+            int rows,
+            float[] out,
+            int outOffset,
+            int outStride,
             float[] work);
 
     /** Writes the numbers that a part of a page stands for to {@code out[depth][lane]}; borders as in {@link #accumulate}. */
@@ -111,6 +128,29 @@ public interface Kernels {
             float[] in,
             int inOffset,
             int inStride,
+            float[] work);
+
+    /**
+     * As {@link #pack}, with scales and zeros from the caller: {@code [group][depth]} of the part for PER_DEPTH, {@code
+     * [group][lane]} for PER_LANE. They are rounded to their formats, stored, and codes are made with what is stored; where
+     * nothing is stored codes are made with what is given, and a read gives the bare level (the codebook's, or the code).
+     * Groups may be cut at any border by who gives every part the same parameters.
+     *
+     * @param zeros empty if all are 0; codes, not numbers, where {@link ZeroFormat#isCode}
+     */
+    void packGiven(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] in,
+            int inOffset,
+            int inStride,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
             float[] work);
 
     /** The largest of {@code count} numbers; negative infinity if none. */

@@ -5,24 +5,25 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * A page that holds a matrix {@code [depth][lanes]} as codes of a few bits with F16 scales.
+ * A page that holds a matrix {@code [depth][lanes]} as codes of a few bits with a scale and a zero for each group.
  *
  * <pre>
- *   page    = plane | ... | scales | zeros            (zeros only where the quantizer stores them)
+ *   page    = plane | ... | scales | zeros            (as far as the quantizer stores them)
  *   plane   = unit 0 | unit 1 | ... | unit lanes/16-1
- *   unit    = word row 0 | word row 1 | ...           (depth * planeBits / 32 rows)
+ *   unit    = word row 0 | word row 1 | ...           (depth / n rows; the last may be filled in part)
  *   word row = 16 little-endian int32, one for each lane
  *   int32   = code of depth k*n | k*n+1 | ... | k*n+n-1, low bits first, n = 32 / planeBits
- *   scales  = F16, PER_DEPTH: [lanes / group][depth]   PER_LANE: [depth / group][lanes]
+ *   scales  = PER_DEPTH: [lanes / group][depth]   PER_LANE: [depth / group][lanes]; zeros likewise
  * </pre>
  *
  * One 64-byte load thus brings {@code n} depths for 16 lanes and no lane ever crosses another. A width that is no power of
- * two is split into planes, low bits first (5 = 4 + 1): a code is the sum of its planes' fields, shifted.
+ * two is split into planes, low bits first (5 = 4 + 1): a code is the sum of its planes' fields, shifted. {@link #TRITS} are
+ * stored by {@link Trits}, n = 20.
  *
  * @param lanes columns; a multiple of 16
- * @param depth rows; they, and a group of them, fill whole int32 of every plane
- * @param bits of a code, 1 to 8 except 7
- * @param group numbers that share a scale: lanes for {@code PER_DEPTH}, depths for {@code PER_LANE}; a multiple of 16
+ * @param depth rows; with 128 rows of 1 to 8 bits, or 160 rows of trits, no word is filled in part
+ * @param bits of a code, 1 to 8 except 7, or {@link #TRITS}
+ * @param group numbers that share a scale: lanes, a multiple of 16, for {@code PER_DEPTH}, depths for {@code PER_LANE}
  * @param axis which way the groups run
  * @param quantizer how a group becomes codes
  */
@@ -30,6 +31,10 @@ public record PackedLayout(int lanes, int depth, int bits, int group, Axis axis,
     /** Lanes of a unit. */
     public static final int UNIT = 16;
 
+    /** In place of a number of bits: codes 0, 1 and 2, 20 of them in 32 bits. */
+    public static final int TRITS = -3;
+
+    static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -45,21 +50,20 @@ public record PackedLayout(int lanes, int depth, int bits, int group, Axis axis,
     /** Checks that the shape can be packed. */
     public PackedLayout {
         int grouped = axis == Axis.PER_DEPTH ? lanes : depth;
-        if (lanes % UNIT != 0 || group % UNIT != 0 || grouped % group != 0 || lanes <= 0 || depth <= 0 || group <= 0) {
+        int step = axis == Axis.PER_DEPTH ? UNIT : 1;
+        if (lanes <= 0 || depth <= 0 || group <= 0 || lanes % UNIT != 0 || group % step != 0 || grouped % group != 0) {
             throw new IllegalArgumentException("packed [" + depth + "][" + lanes + "] by " + group + " " + axis);
         }
-        int whole = axis == Axis.PER_DEPTH ? depth : group;
-        for (int plane = 0; plane < planes(bits); plane++) {
-            if (whole * planeBits(bits, plane) % 32 != 0) {
-                throw new IllegalArgumentException("packed depth " + depth + " of " + bits + " bits");
-            }
+        planes(bits);
+        if (quantizer.bits() != 0 && quantizer.bits() != bits) {
+            throw new IllegalArgumentException(bits + " bits of " + quantizer + ", which has " + quantizer.bits());
         }
     }
 
     /** Planes of a code width. */
     static int planes(int bits) {
         return switch (bits) {
-            case 1, 2, 4, 8 -> 1;
+            case 1, 2, 4, 8, TRITS -> 1;
             case 3, 5, 6 -> 2;
             default -> throw new IllegalArgumentException(bits + " bits");
         };
@@ -88,22 +92,49 @@ public record PackedLayout(int lanes, int depth, int bits, int group, Axis axis,
         return plane == 0 ? 0 : planeBits(bits, 0);
     }
 
-    /** Byte offset of a word row. */
-    long wordOffset(int plane, int unit, int wordRow) {
-        long planeStart = plane == 0 ? 0 : (long) lanes * depth * planeBits(bits, 0) / 8;
-        int wordRows = depth * planeBits(plane) / 32;
-        return planeStart + ((long) unit * wordRows + wordRow) * (UNIT * 4L);
+    /** Codes of a word of a plane. */
+    int perWord(int plane) {
+        return bits == TRITS ? Trits.PER_WORD : 32 / planeBits(plane);
     }
 
-    /** Bytes of the codes alone. */
+    /** Depths that fill whole words of every plane. */
+    public int wordDepths() {
+        return planes() == 1 ? perWord(0) : Math.max(perWord(0), perWord(1));
+    }
+
+    /** The highest code. */
+    int most() {
+        return bits == TRITS ? 2 : (1 << bits) - 1;
+    }
+
+    private int wordRows(int plane) {
+        return Math.ceilDiv(depth, perWord(plane));
+    }
+
+    /** Bytes from unit to unit of a plane. */
+    long unitBytes(int plane) {
+        return wordRows(plane) * (UNIT * 4L);
+    }
+
+    /** Byte offset of a word row. */
+    long wordOffset(int plane, int unit, int wordRow) {
+        long planeStart = plane == 0 ? 0 : lanes / UNIT * unitBytes(0);
+        return planeStart + unit * unitBytes(plane) + wordRow * (UNIT * 4L);
+    }
+
+    /** Byte offset of the word of a plane that holds the code of one element. */
+    long wordAt(int plane, int depthIndex, int lane) {
+        return wordOffset(plane, lane / UNIT, depthIndex / perWord(plane)) + lane % UNIT * 4L;
+    }
+
+    /** Bytes of the codes alone, words filled in part included. */
     public long codeBytes() {
-        return (long) lanes * depth * bits / 8;
+        return wordOffset(planes() - 1, lanes / UNIT, 0);
     }
 
     /** Bytes of scales and zeros. */
     public long scaleBytes() {
-        long scales = (long) lanes * depth / group;
-        return scales * (quantizer.hasZero() ? 4 : 2);
+        return (long) lanes * depth / group * quantizer.parameterBytes();
     }
 
     /** Bytes of a page. */
@@ -111,25 +142,32 @@ public record PackedLayout(int lanes, int depth, int bits, int group, Axis axis,
         return codeBytes() + scaleBytes();
     }
 
-    /** Byte offset of the first scale of a group of lanes (PER_DEPTH) or of depths (PER_LANE). */
-    long scaleOffset(int groupIndex) {
-        int row = axis == Axis.PER_DEPTH ? depth : lanes;
-        return codeBytes() + (long) groupIndex * row * 2;
+    /** Index of the parameters of one element's group among the scales, and among the zeros. */
+    int parameterIndex(int depthIndex, int lane) {
+        return axis == Axis.PER_DEPTH ? lane / group * depth + depthIndex : depthIndex / group * lanes + lane;
     }
 
-    /** Byte offset of the first zero of a group. */
-    long zeroOffset(int groupIndex) {
-        return scaleOffset(groupIndex) + (long) lanes * depth / group * 2;
+    /** Byte offset of a scale. */
+    long scaleOffset(int parameterIndex) {
+        return codeBytes() + (long) parameterIndex * quantizer.scaleFormat().bytes();
+    }
+
+    /** Byte offset of a zero. */
+    long zeroOffset(int parameterIndex) {
+        return scaleOffset(lanes * depth / group)
+                + (long) parameterIndex * quantizer.zeroFormat().bytes();
     }
 
     /** The code of one element. */
     public int code(MemorySegment page, int depthIndex, int lane) {
+        if (bits == TRITS) {
+            return Trits.get(page.get(INT, wordAt(0, depthIndex, lane)), depthIndex % Trits.PER_WORD);
+        }
         int code = 0;
         for (int plane = 0; plane < planes(); plane++) {
             int width = planeBits(plane);
-            int perWord = 32 / width;
-            int word = page.get(INT, wordOffset(plane, lane / UNIT, depthIndex / perWord) + lane % UNIT * 4L);
-            int field = word >>> (depthIndex % perWord * width) & (1 << width) - 1;
+            int word = page.get(INT, wordAt(plane, depthIndex, lane));
+            int field = word >>> (depthIndex % perWord(plane) * width) & (1 << width) - 1;
             code |= field << planeShift(plane);
         }
         return code;
@@ -138,31 +176,46 @@ public record PackedLayout(int lanes, int depth, int bits, int group, Axis axis,
     /** Replaces the code of one element. */
     void setCode(MemorySegment page, int depthIndex, int lane, int code) {
         for (int plane = 0; plane < planes(); plane++) {
-            int width = planeBits(plane);
-            int perWord = 32 / width;
-            int shift = depthIndex % perWord * width;
-            int mask = (1 << width) - 1;
-            long offset = wordOffset(plane, lane / UNIT, depthIndex / perWord) + lane % UNIT * 4L;
-            int word = page.get(INT, offset) & ~(mask << shift);
-            page.set(INT, offset, word | (code >>> planeShift(plane) & mask) << shift);
+            long offset = wordAt(plane, depthIndex, lane);
+            int word = page.get(INT, offset);
+            if (bits == TRITS) {
+                page.set(INT, offset, Trits.set(word, depthIndex % Trits.PER_WORD, code));
+            } else {
+                int width = planeBits(plane);
+                int shift = depthIndex % perWord(plane) * width;
+                int mask = (1 << width) - 1;
+                int field = ((code >>> planeShift(plane)) & mask) << shift;
+                page.set(INT, offset, (word & ~(mask << shift)) | field);
+            }
         }
     }
 
-    /** The scale that serves one element. */
+    /** What the level of one element is multiplied by. */
     public float scale(MemorySegment page, int depthIndex, int lane) {
-        return Float.float16ToFloat(page.get(SHORT, parameter(scaleOffset(0), depthIndex, lane)));
+        long offset = scaleOffset(parameterIndex(depthIndex, lane));
+        return quantizer.scaleFormat().get(page, offset) * quantizer.step();
     }
 
-    /** The number that code 0 means for one element. */
+    /** What is added to scale * level of one element; where codes are linear, the number that code 0 means. */
     public float zero(MemorySegment page, int depthIndex, int lane) {
-        if (!quantizer.hasZero()) {
-            return -quantizer.offset() * scale(page, depthIndex, lane);
-        }
-        return Float.float16ToFloat(page.get(SHORT, parameter(zeroOffset(0), depthIndex, lane)));
+        float stored = quantizer.zeroFormat().get(page, zeroOffset(parameterIndex(depthIndex, lane)));
+        return switch (quantizer.zeroFormat()) {
+            case NONE -> -quantizer.offset() * scale(page, depthIndex, lane);
+            case F16 -> stored;
+            case F16_CODE, INT8_CODE -> -stored * scale(page, depthIndex, lane);
+        };
     }
 
-    private long parameter(long first, int depthIndex, int lane) {
-        int index = axis == Axis.PER_DEPTH ? lane / group * depth + depthIndex : depthIndex / group * lanes + lane;
-        return first + index * 2L;
+    /** The number that one element stands for. */
+    public float value(MemorySegment page, int depthIndex, int lane) {
+        float level = quantizer.level(code(page, depthIndex, lane));
+        return scale(page, depthIndex, lane) * level + zero(page, depthIndex, lane);
+    }
+
+    /** Stores the parameters of one element's group. */
+    void setParameters(MemorySegment page, int depthIndex, int lane, float scale, float zero) {
+        int index = parameterIndex(depthIndex, lane);
+        quantizer.scaleFormat().set(page, scaleOffset(index), scale);
+        quantizer.zeroFormat().set(page, zeroOffset(index), zero);
     }
 }

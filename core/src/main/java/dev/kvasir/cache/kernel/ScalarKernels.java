@@ -106,10 +106,32 @@ public final class ScalarKernels implements Kernels {
         for (int lane = laneFrom; lane < laneTo; lane++) {
             float sum = 0;
             for (int j = depthFrom; j < depthTo; j++) {
-                float value = layout.scale(page, j, lane) * layout.code(page, j, lane) + layout.zero(page, j, lane);
-                sum += x[xOffset + j - depthFrom] * value;
+                sum += x[xOffset + j - depthFrom] * layout.value(page, j, lane);
             }
             out[outOffset + lane - laneFrom] += sum;
+        }
+    }
+
+    @Override
+    public void accumulateRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] x,
+            int xOffset,
+            int xStride,
+            int rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        for (int r = 0; r < rows; r++) {
+            int o = outOffset + r * outStride;
+            int from = xOffset + r * xStride;
+            accumulate(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, from, out, o, work);
         }
     }
 
@@ -127,8 +149,7 @@ public final class ScalarKernels implements Kernels {
             float[] work) {
         for (int j = depthFrom; j < depthTo; j++) {
             for (int lane = laneFrom; lane < laneTo; lane++) {
-                out[outOffset + (j - depthFrom) * outStride + lane - laneFrom] =
-                        layout.scale(page, j, lane) * layout.code(page, j, lane) + layout.zero(page, j, lane);
+                out[outOffset + (j - depthFrom) * outStride + lane - laneFrom] = layout.value(page, j, lane);
             }
         }
     }
@@ -145,54 +166,72 @@ public final class ScalarKernels implements Kernels {
             int inOffset,
             int inStride,
             float[] work) {
-        int group = layout.group();
-        if (layout.axis() == Axis.PER_DEPTH) {
-            for (int j = depthFrom; j < depthTo; j++) {
-                for (int lane = laneFrom; lane < laneTo; lane += group) {
-                    int first = inOffset + (j - depthFrom) * inStride + lane - laneFrom;
-                    packGroup(layout, page, j, lane, in, first, 1);
-                }
-            }
-        } else {
-            for (int j = depthFrom; j < depthTo; j += group) {
-                for (int lane = laneFrom; lane < laneTo; lane++) {
-                    int first = inOffset + (j - depthFrom) * inStride + lane - laneFrom;
-                    packGroup(layout, page, j, lane, in, first, inStride);
-                }
+        boolean perDepth = layout.axis() == Axis.PER_DEPTH;
+        Quantizer quantizer = layout.quantizer();
+        int depths = perDepth ? 1 : layout.group();
+        int lanes = perDepth ? layout.group() : 1;
+        int stride = perDepth ? 1 : inStride;
+        for (int j = depthFrom; j < depthTo; j += depths) {
+            for (int lane = laneFrom; lane < laneTo; lane += lanes) {
+                int first = inOffset + (j - depthFrom) * inStride + lane - laneFrom;
+                GroupFit.fit(quantizer, layout.most(), in, first, stride, layout.group(), work, 0);
+                layout.setParameters(page, j, lane, work[GroupFit.SCALE], work[GroupFit.ZERO]);
+                encode(layout, page, lane, lane + lanes, j, j + depths, in, first, inStride, work);
             }
         }
     }
 
-    /** Quantizes the group whose first element is {@code (depth, lane)}. */
-    static void packGroup(
-            PackedLayout layout, MemorySegment page, int depth, int lane, float[] in, int first, int stride) {
+    @Override
+    public void packGiven(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] in,
+            int inOffset,
+            int inStride,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] work) {
         int group = layout.group();
-        float min = in[first];
-        float max = in[first];
-        float extreme = in[first];
-        for (int i = 1; i < group; i++) {
-            float value = in[first + i * stride];
-            min = Math.min(min, value);
-            max = Math.max(max, value);
-            extreme = Math.abs(value) > Math.abs(extreme) ? value : extreme;
-        }
-        Quantizer quantizer = layout.quantizer();
-        float scale = quantizer.scale(min, max, extreme, layout.bits());
         boolean perDepth = layout.axis() == Axis.PER_DEPTH;
-        int groupIndex = (perDepth ? lane : depth) / group;
-        long parameter = (perDepth ? depth : lane) * 2L;
-        page.set(SHORT, layout.scaleOffset(groupIndex) + parameter, Element.f16(scale));
-        float zero = 0;
-        if (quantizer.hasZero()) {
-            page.set(SHORT, layout.zeroOffset(groupIndex) + parameter, Element.f16(min));
-            scale = Element.F16.round(scale);
-            zero = Element.F16.round(min);
-        } else {
-            scale = scale == 0 ? 0 : 1 / scale;
+        for (int j = depthFrom; j < depthTo; j++) {
+            for (int lane = laneFrom; lane < laneTo; lane++) {
+                int index = perDepth
+                        ? (lane / group - laneFrom / group) * (depthTo - depthFrom) + j - depthFrom
+                        : (j / group - depthFrom / group) * (laneTo - laneFrom) + lane - laneFrom;
+                float scale = scales[parameterOffset + index];
+                float zero = VectorPack.zero(zeros, parameterOffset + index);
+                GroupFit.given(layout.quantizer(), scale, zero, work, 0);
+                layout.setParameters(page, j, lane, scale, zero);
+                int first = inOffset + (j - depthFrom) * inStride + lane - laneFrom;
+                encode(layout, page, lane, lane + 1, j, j + 1, in, first, inStride, work);
+            }
         }
-        for (int i = 0; i < group; i++) {
-            int code = quantizer.code(in[first + i * stride], scale, zero, layout.bits());
-            layout.setCode(page, perDepth ? depth : depth + i, perDepth ? lane + i : lane, code);
+    }
+
+    /** Replaces codes with one scale and zero, those of the fit in {@code work}. */
+    private static void encode(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] in,
+            int inOffset,
+            int inStride,
+            float[] work) {
+        for (int j = depthFrom; j < depthTo; j++) {
+            for (int lane = laneFrom; lane < laneTo; lane++) {
+                float x = in[inOffset + (j - depthFrom) * inStride + lane - laneFrom];
+                float scale = work[GroupFit.BY];
+                int code = layout.quantizer().code(x, scale, work[GroupFit.FROM], layout.most());
+                layout.setCode(page, j, lane, code);
+            }
         }
     }
 

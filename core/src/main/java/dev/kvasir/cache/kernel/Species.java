@@ -1,5 +1,6 @@
 package dev.kvasir.cache.kernel;
 
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorShape;
@@ -15,6 +16,9 @@ final class Species {
     /** As many shorts as {@link #F} has floats. */
     static final VectorSpecies<Short> S =
             SHAPE.vectorBitSize() == 128 ? ShortVector.SPECIES_64 : VectorSpecies.of(short.class, half(SHAPE));
+
+    /** As many bytes as {@link #F} has floats; there is no such vector of four, where nothing uses it. */
+    static final VectorSpecies<Byte> B = SHAPE.vectorBitSize() == 512 ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
 
     /** Floats of a vector. */
     static final int V = F.length();

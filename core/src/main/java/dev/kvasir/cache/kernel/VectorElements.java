@@ -42,25 +42,6 @@ final class VectorElements {
         }
     }
 
-    /**
-     * As {@link #decodeF16}, for finite numbers and runs too short for a plain loop to pay: exponent and mantissa are moved to
-     * where F32 has them, then the exponent's bias is corrected by a multiplication, exact for subnormals too. Whole vectors.
-     */
-    static void decodeParameters(MemorySegment page, long byteOffset, int count, float[] out, int outOffset) {
-        for (int i = 0; i < count; i += V) {
-            IntVector bits = shorts(page, byteOffset + 2L * i);
-            FloatVector magnitude = bits.and(0x7fff)
-                    .lanewise(VectorOperators.LSHL, 13)
-                    .reinterpretAsFloats()
-                    .mul(0x1p112f);
-            magnitude
-                    .reinterpretAsInts()
-                    .or(bits.and(0x8000_0000))
-                    .reinterpretAsFloats()
-                    .intoArray(out, outOffset + i);
-        }
-    }
-
     /** A vector of shorts, sign-extended. */
     static IntVector shorts(MemorySegment page, long byteOffset) {
         return (IntVector) ShortVector.fromMemorySegment(S, page, byteOffset, ByteOrder.LITTLE_ENDIAN)

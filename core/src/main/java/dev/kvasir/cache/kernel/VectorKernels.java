@@ -6,7 +6,9 @@ import java.lang.foreign.MemorySegment;
  * The kernels on the Vector API, for any species of 4 to 16 float lanes.
  *
  * <p>The loops live beside this class by what they serve: {@link VectorDense}, {@link VectorElements}, {@link
- * VectorRead} and {@link VectorUnpack} (packed codes), {@link VectorPack} (making them) and {@link VectorSoftmax}.
+ * VectorRead} and {@link VectorUnpack} (packed codes, with {@link VectorPlanes}, {@link VectorLevels} and {@link VectorTrits}
+ * by how codes lie and what they mean, {@link VectorRows} for several rows at once), {@link VectorPack} and {@link VectorCodes} (making them), {@link VectorParameters} and
+ * {@link VectorSoftmax}.
  *
  * <p>A rule for who changes them: once a compilation unit holds some seventy vector operations the JIT stops inlining them
  * (NodeCountInliningCutoff), and each one left out makes an object and costs ten times its time. What a unit holds depends on
@@ -124,14 +126,28 @@ public final class VectorKernels implements Kernels {
             float[] out,
             int outOffset,
             float[] work) {
-        switch (layout.axis()) {
-            case PER_DEPTH ->
-                VectorRead.perDepth(
-                        layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
-            case PER_LANE ->
-                VectorRead.perLane(
-                        layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
-        }
+        VectorRead.accumulate(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
+    }
+
+    @Override
+    public void accumulateRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] x,
+            int xOffset,
+            int xStride,
+            int rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        VectorRead.accumulateRows(
+                layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, xStride, rows, out, outOffset,
+                outStride, work);
     }
 
     @Override
@@ -162,6 +178,37 @@ public final class VectorKernels implements Kernels {
             int inStride,
             float[] work) {
         VectorPack.pack(layout, page, laneFrom, laneTo, depthFrom, depthTo, in, inOffset, inStride, work);
+    }
+
+    @Override
+    public void packGiven(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] in,
+            int inOffset,
+            int inStride,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] work) {
+        VectorPack.packGiven(
+                layout,
+                page,
+                laneFrom,
+                laneTo,
+                depthFrom,
+                depthTo,
+                in,
+                inOffset,
+                inStride,
+                scales,
+                zeros,
+                parameterOffset,
+                work);
     }
 
     @Override

@@ -1,25 +1,18 @@
 package dev.kvasir.cache.kernel;
 
-import static dev.kvasir.cache.kernel.PackedLayout.SHORT;
-import static dev.kvasir.cache.kernel.Species.F;
-import static dev.kvasir.cache.kernel.Species.I;
-import static dev.kvasir.cache.kernel.Species.V;
+import static dev.kvasir.cache.kernel.PackedLayout.UNIT;
 
 import dev.kvasir.cache.kernel.PackedLayout.Axis;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
 
-/** Quantizes tiles of floats into packed codes; the same bits as {@link ScalarKernels}. */
+/**
+ * Quantizes tiles of floats into packed codes; the same bits as {@link ScalarKernels}.
+ *
+ * <p>For each run of lanes {@code work} first gets the encoding scales and zeros of every lane, see {@link VectorCodes}; then
+ * every depth they serve is encoded. Behind the codes is room for one {@link GroupFit} and for extremes.
+ */
 final class VectorPack {
-    /** Adding 1.5 * 2^23 rounds a small float half to even. */
-    private static final float ROUNDER = 12582912f;
-
-    private static final float BELOW_HALF = 0.49999997f;
-
     private VectorPack() {}
 
     static void pack(
@@ -33,58 +26,119 @@ final class VectorPack {
             int inOffset,
             int inStride,
             float[] work) {
+        int lanes = laneTo - laneFrom;
+        int group = layout.group();
         if (layout.axis() == Axis.PER_DEPTH) {
             for (int j = depthFrom; j < depthTo; j++) {
                 int row = inOffset + (j - depthFrom) * inStride;
-                int lanes = laneTo - laneFrom;
-                for (int lane = 0; lane < lanes; lane += layout.group()) {
-                    measure(layout, page, j, laneFrom + lane, in, row + lane, work, lane, lanes + lane);
+                for (int lane = 0; lane < lanes; lane += group) {
+                    fitLanes(layout, page, j, laneFrom + lane, lanes, in, row + lane, work, lane);
                 }
                 encode(layout, page, j, laneFrom, lanes, in, row, work);
             }
             return;
         }
-        for (int j = depthFrom; j < depthTo; j += layout.group()) {
-            int row = inOffset + (j - depthFrom) * inStride - laneFrom;
-            int lane = laneFrom;
-            while (lane < laneTo) {
-                int units = lane % PackedLayout.UNIT == 0 ? (laneTo - lane) / PackedLayout.UNIT : 0;
-                if (units > 0) {
-                    packDepths(layout, page, j, lane, units * PackedLayout.UNIT, in, row + lane, inStride, work);
-                    lane += units * PackedLayout.UNIT;
-                } else {
-                    ScalarKernels.packGroup(layout, page, j, lane, in, row + lane, inStride);
-                    lane++;
-                }
+        for (int j = depthFrom; j < depthTo; j += group) {
+            int row = inOffset + (j - depthFrom) * inStride;
+            if (GroupFit.byRange(layout.quantizer().rule()) && lanes >= UNIT) {
+                fitRanges(layout, page, j, laneFrom, lanes, in, row, inStride, work);
+            } else {
+                fitDepths(layout, page, j, laneFrom, lanes, in, row, inStride, work);
+            }
+            for (int i = 0; i < group; i++) {
+                encode(layout, page, j + i, laneFrom, lanes, in, row + i * inStride, work);
             }
         }
     }
 
-    /** Makes the scale and zero of a group along the lanes, at one depth, and spreads them over the group's lanes of {@code work}. */
-    private static void measure(
+    static void packGiven(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] in,
+            int inOffset,
+            int inStride,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] work) {
+        int lanes = laneTo - laneFrom;
+        int p = parameterOffset;
+        if (layout.axis() == Axis.PER_DEPTH) {
+            int depths = depthTo - depthFrom;
+            for (int j = 0; j < depths; j++) {
+                for (int lane = laneFrom, g = 0; lane < laneTo; g++) {
+                    int end = Math.min(laneTo, (lane / layout.group() + 1) * layout.group());
+                    int at = p + g * depths + j;
+                    give(layout, page, depthFrom + j, lane, scales[at], zero(zeros, at), work, 4 * lanes);
+                    Arrays.fill(work, lane - laneFrom, end - laneFrom, work[4 * lanes + GroupFit.BY]);
+                    Arrays.fill(work, lanes + lane - laneFrom, lanes + end - laneFrom, work[4 * lanes + GroupFit.FROM]);
+                    lane = end;
+                }
+                encode(layout, page, depthFrom + j, laneFrom, lanes, in, inOffset + j * inStride, work);
+            }
+            return;
+        }
+        for (int j = depthFrom; j < depthTo; p += lanes) {
+            int end = Math.min(depthTo, (j / layout.group() + 1) * layout.group());
+            for (int i = 0; i < lanes; i++) {
+                give(layout, page, j, laneFrom + i, scales[p + i], zero(zeros, p + i), work, 4 * lanes);
+                work[i] = work[4 * lanes + GroupFit.BY];
+                work[lanes + i] = work[4 * lanes + GroupFit.FROM];
+            }
+            for (; j < end; j++) {
+                encode(layout, page, j, laneFrom, lanes, in, inOffset + (j - depthFrom) * inStride, work);
+            }
+        }
+    }
+
+    /** The zero at an index; 0 if there are none. */
+    static float zero(float[] zeros, int index) {
+        return zeros.length == 0 ? 0 : zeros[index];
+    }
+
+    private static void give(
             PackedLayout layout,
             MemorySegment page,
             int depth,
             int lane,
+            float scale,
+            float zero,
+            float[] work,
+            int fit) {
+        GroupFit.given(layout.quantizer(), scale, zero, work, fit);
+        layout.setParameters(page, depth, lane, work[fit + GroupFit.SCALE], work[fit + GroupFit.ZERO]);
+    }
+
+    /** Fits a group along the lanes, at one depth, and spreads its scale and zero over the group's lanes of {@code work}. */
+    private static void fitLanes(
+            PackedLayout layout,
+            MemorySegment page,
+            int depth,
+            int lane,
+            int lanes,
             float[] in,
             int first,
             float[] work,
-            int scales,
-            int zeros) {
+            int to) {
         int group = layout.group();
+        int fit = 4 * lanes;
         Quantizer quantizer = layout.quantizer();
-        float min = VectorSoftmax.min(in, first, group);
-        float max = VectorSoftmax.max(in, first, group);
-        float extreme = quantizer.hasZero() ? 0 : extreme(in, first, group, min, max);
-        float scale = quantizer.scale(min, max, extreme, layout.bits());
-        page.set(SHORT, layout.scaleOffset(lane / group) + depth * 2L, Element.f16(scale));
-        if (quantizer.hasZero()) {
-            page.set(SHORT, layout.zeroOffset(lane / group) + depth * 2L, Element.f16(min));
-            Arrays.fill(work, scales, scales + group, Element.F16.round(scale));
-            Arrays.fill(work, zeros, zeros + group, Element.F16.round(min));
+        if (GroupFit.byRange(quantizer.rule())) {
+            float min = VectorSoftmax.min(in, first, group);
+            float max = VectorSoftmax.max(in, first, group);
+            boolean noZero = quantizer.zeroFormat() == ZeroFormat.NONE;
+            float extreme = noZero ? extreme(in, first, group, min, max) : 0;
+            GroupFit.fit(quantizer, layout.most(), min, max, extreme, work, fit);
         } else {
-            Arrays.fill(work, scales, scales + group, scale == 0 ? 0 : 1 / scale);
+            GroupFit.fit(quantizer, layout.most(), in, first, 1, group, work, fit);
         }
+        layout.setParameters(page, depth, lane, work[fit + GroupFit.SCALE], work[fit + GroupFit.ZERO]);
+        Arrays.fill(work, to, to + group, work[fit + GroupFit.BY]);
+        Arrays.fill(work, lanes + to, lanes + to + group, work[fit + GroupFit.FROM]);
     }
 
     /** The value of largest magnitude; of two with opposite signs the first. */
@@ -100,8 +154,28 @@ final class VectorPack {
         return max;
     }
 
-    /** A run of {@code lanes} groups along the depth, side by side. */
-    private static void packDepths(
+    /** Fits a run of groups along the depth, side by side, one after another. */
+    private static void fitDepths(
+            PackedLayout layout,
+            MemorySegment page,
+            int depth,
+            int lane,
+            int lanes,
+            float[] in,
+            int first,
+            int stride,
+            float[] work) {
+        int fit = 4 * lanes;
+        for (int i = 0; i < lanes; i++) {
+            GroupFit.fit(layout.quantizer(), layout.most(), in, first + i, stride, layout.group(), work, fit);
+            layout.setParameters(page, depth, lane + i, work[fit + GroupFit.SCALE], work[fit + GroupFit.ZERO]);
+            work[i] = work[fit + GroupFit.BY];
+            work[lanes + i] = work[fit + GroupFit.FROM];
+        }
+    }
+
+    /** As {@link #fitDepths} by ranges, which are found for all lanes at once. */
+    private static void fitRanges(
             PackedLayout layout,
             MemorySegment page,
             int depth,
@@ -113,11 +187,9 @@ final class VectorPack {
             float[] work) {
         int max = lanes;
         int extreme = 2 * lanes;
-        for (int i = 0; i < lanes; i++) {
-            work[i] = in[first + i];
-            work[max + i] = in[first + i];
-            work[extreme + i] = in[first + i];
-        }
+        System.arraycopy(in, first, work, 0, lanes);
+        System.arraycopy(in, first, work, max, lanes);
+        System.arraycopy(in, first, work, extreme, lanes);
         for (int row = 1; row < layout.group(); row++) {
             for (int i = 0; i < lanes; i++) {
                 float value = in[first + row * stride + i];
@@ -125,8 +197,7 @@ final class VectorPack {
                 work[max + i] = Math.max(work[max + i], value);
             }
         }
-        Quantizer quantizer = layout.quantizer();
-        if (!quantizer.hasZero()) {
+        if (layout.quantizer().zeroFormat() == ZeroFormat.NONE) {
             for (int row = 1; row < layout.group(); row++) {
                 for (int i = 0; i < lanes; i++) {
                     float value = in[first + row * stride + i];
@@ -134,30 +205,16 @@ final class VectorPack {
                 }
             }
         }
-        long scales = layout.scaleOffset(depth / layout.group()) + lane * 2L;
+        int fit = 4 * lanes;
         for (int i = 0; i < lanes; i++) {
-            float scale = quantizer.scale(work[i], work[max + i], work[extreme + i], layout.bits());
-            page.set(SHORT, scales + 2L * i, Element.f16(scale));
-            if (quantizer.hasZero()) {
-                page.set(SHORT, layout.zeroOffset(depth / layout.group()) + lane * 2L + 2L * i, Element.f16(work[i]));
-                work[max + i] = Element.F16.round(work[i]);
-                work[i] = Element.F16.round(scale);
-            } else {
-                work[i] = scale == 0 ? 0 : 1 / scale;
-            }
-        }
-        for (int row = 0; row < layout.group(); row++) {
-            encode(layout, page, depth + row, lane, lanes, in, first + row * stride, work);
+            GroupFit.fit(layout.quantizer(), layout.most(), work[i], work[max + i], work[extreme + i], work, fit);
+            layout.setParameters(page, depth, lane + i, work[fit + GroupFit.SCALE], work[fit + GroupFit.ZERO]);
+            work[i] = work[fit + GroupFit.BY];
+            work[max + i] = work[fit + GroupFit.FROM];
         }
     }
 
-    /**
-     * Replaces the codes of one depth of a run of lanes, whose scales (for block types their inverses) and zeros are in
-     * {@code work}; as {@link Quantizer#code}, lane by lane.
-     *
-     * <p>Block types truncate x / scale plus a half. Where ggml rounds ties away from zero (q8_0) the half is the float below
-     * it, so that the number below a half does not become 1.
-     */
+    /** Replaces the codes of one depth of a run of lanes: whole units by vectors, what is left of either end one by one. */
     private static void encode(
             PackedLayout layout,
             MemorySegment page,
@@ -168,47 +225,14 @@ final class VectorPack {
             int row,
             float[] work) {
         Quantizer quantizer = layout.quantizer();
-        int most = (1 << layout.bits()) - 1;
-        for (int i = 0; i < lanes; i += V) {
-            FloatVector values = FloatVector.fromArray(F, in, row + i);
-            FloatVector scale = FloatVector.fromArray(F, work, i);
-            IntVector codes;
-            if (quantizer.hasZero()) {
-                codes = values.sub(FloatVector.fromArray(F, work, lanes + i))
-                        .div(scale)
-                        .blend(0f, scale.compare(VectorOperators.EQ, 0f))
-                        .max(0f)
-                        .min(most)
-                        .add(ROUNDER)
-                        .reinterpretAsInts()
-                        .and(255);
-            } else {
-                FloatVector scaled = values.mul(scale);
-                boolean tiesAway = quantizer == Quantizer.Q8_0;
-                FloatVector half = FloatVector.broadcast(F, tiesAway ? BELOW_HALF : quantizer.offset() + 0.5f);
-                if (tiesAway) {
-                    half = half.blend(-BELOW_HALF, scaled.compare(VectorOperators.LT, 0f));
-                }
-                codes = ((IntVector) scaled.add(half).convert(VectorOperators.F2I, 0))
-                        .add(tiesAway ? quantizer.offset() : 0)
-                        .max(0)
-                        .min(most);
-            }
-            for (int plane = 0; plane < layout.planes(); plane++) {
-                int width = layout.planeBits(plane);
-                int mask = (1 << width) - 1;
-                int perWord = 32 / width;
-                int shift = depth % perWord * width;
-                long offset = layout.wordOffset(plane, (lane + i) / PackedLayout.UNIT, depth / perWord)
-                        + (lane + i) % PackedLayout.UNIT * 4L;
-                IntVector field = codes.lanewise(VectorOperators.LSHR, layout.planeShift(plane))
-                        .and(mask)
-                        .lanewise(VectorOperators.LSHL, shift);
-                IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN)
-                        .and(~(mask << shift))
-                        .or(field)
-                        .intoMemorySegment(page, offset, ByteOrder.LITTLE_ENDIAN);
-            }
+        if (lane % UNIT == 0 && lanes % UNIT == 0) {
+            VectorCodes.make(quantizer, layout.most(), in, row, lanes, work);
+            VectorCodes.store(layout, page, depth, lane, lanes, work);
+            return;
+        }
+        for (int i = 0; i < lanes; i++) {
+            int code = quantizer.code(in[row + i], work[i], work[lanes + i], layout.most());
+            layout.setCode(page, depth, lane + i, code);
         }
     }
 }

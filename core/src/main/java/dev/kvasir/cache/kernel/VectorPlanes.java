@@ -14,7 +14,7 @@ import jdk.incubator.vector.VectorOperators;
  * Sums of weights times the codes of one plane.
  *
  * <p>On 16 lanes an in-register permute is a table of 16 floats. Four bits of a word, be they four 1-bit codes, two 2-bit
- * codes or one 4-bit code, look up the sum of their weighted codes at once, which saves the mask, the conversion and the
+ * codes or one 4-bit code, look up the sum of their weighted levels at once, which saves the mask, the conversion and the
  * multiplication of each. Wider codes and shorter vectors shift, mask, convert and multiply.
  *
  * <p>Both methods that loop are long on purpose: see {@link VectorKernels}.
@@ -23,30 +23,31 @@ final class VectorPlanes {
     private static final boolean TABLES = V == 16;
     private static final int UNIT_BYTES = PackedLayout.UNIT * 4;
 
-    /** In lane i: i, and the fields of i of two bits and of one. */
-    private static final FloatVector LANE = pattern(0, 15);
+    /** What each field of four bits means for linear codes, by the width of a field: see {@link Quantizer#patterns}. */
+    private static final float[][] LINEAR = new float[5][];
 
-    private static final FloatVector PAIR0 = pattern(0, 3);
-    private static final FloatVector PAIR1 = pattern(2, 3);
-    private static final FloatVector BIT0 = pattern(0, 1);
-    private static final FloatVector BIT1 = pattern(1, 1);
-    private static final FloatVector BIT2 = pattern(2, 1);
-    private static final FloatVector BIT3 = pattern(3, 1);
+    static {
+        float[] codes = new float[16];
+        for (int i = 0; i < codes.length; i++) {
+            codes[i] = i;
+        }
+        for (int width = 1; width <= 4; width *= 2) {
+            LINEAR[width] = Quantizer.patterns(codes, width);
+        }
+    }
 
     private VectorPlanes() {}
 
-    private static FloatVector pattern(int shift, int mask) {
-        float[] lanes = new float[V];
-        for (int i = 0; i < V; i++) {
-            lanes[i] = i >>> shift & mask;
-        }
-        return FloatVector.fromArray(F, lanes, 0);
+    /** What fields of 1, 2 or 4 bits of linear codes mean; nobody writes to it. */
+    static float[] linear(int width) {
+        return LINEAR[width];
     }
 
     /**
-     * {@code out[l] += constant + sum over j of weights[j] * field[j][l]}.
+     * {@code out[l] += constant + sum over j of weights[j] * level[field[j][l]]}.
      *
      * @param width bits of a field
+     * @param quantizer linear, or with a codebook of that width
      * @param offset of the first word row of the first unit
      * @param unitStride bytes from unit to unit
      * @param words word rows to read of each unit
@@ -54,6 +55,7 @@ final class VectorPlanes {
      */
     static void add(
             int width,
+            Quantizer quantizer,
             MemorySegment page,
             long offset,
             long unitStride,
@@ -65,29 +67,35 @@ final class VectorPlanes {
             int outOffset,
             float constant) {
         int unit = 0;
-        if (TABLES && width <= 4) {
+        if (TABLES && width <= 4 && units > 1) {
             // A table for every four bits of a word, 16 numbers each.
             int fields = words * 8;
+            float[] patterns = quantizer.isCodebook() ? quantizer.patterns() : LINEAR[width];
+            FloatVector field0 = FloatVector.fromArray(F, patterns, 0);
             switch (width) {
                 case 1 -> {
+                    FloatVector field1 = FloatVector.fromArray(F, patterns, 16);
+                    FloatVector field2 = FloatVector.fromArray(F, patterns, 32);
+                    FloatVector field3 = FloatVector.fromArray(F, patterns, 48);
                     for (int i = 0; i < fields; i++) {
-                        FloatVector table = BIT0.mul(weights[4 * i]);
-                        table = BIT1.fma(FloatVector.broadcast(F, weights[4 * i + 1]), table);
-                        table = BIT2.fma(FloatVector.broadcast(F, weights[4 * i + 2]), table);
-                        table = BIT3.fma(FloatVector.broadcast(F, weights[4 * i + 3]), table);
+                        FloatVector table = field0.mul(weights[4 * i]);
+                        table = field1.fma(FloatVector.broadcast(F, weights[4 * i + 1]), table);
+                        table = field2.fma(FloatVector.broadcast(F, weights[4 * i + 2]), table);
+                        table = field3.fma(FloatVector.broadcast(F, weights[4 * i + 3]), table);
                         table.intoArray(weights, tableOffset + 16 * i);
                     }
                 }
                 case 2 -> {
+                    FloatVector field1 = FloatVector.fromArray(F, patterns, 16);
                     for (int i = 0; i < fields; i++) {
-                        FloatVector table = PAIR0.mul(weights[2 * i]);
-                        table = PAIR1.fma(FloatVector.broadcast(F, weights[2 * i + 1]), table);
+                        FloatVector table = field0.mul(weights[2 * i]);
+                        table = field1.fma(FloatVector.broadcast(F, weights[2 * i + 1]), table);
                         table.intoArray(weights, tableOffset + 16 * i);
                     }
                 }
                 default -> {
                     for (int i = 0; i < fields; i++) {
-                        LANE.mul(weights[i]).intoArray(weights, tableOffset + 16 * i);
+                        field0.mul(weights[i]).intoArray(weights, tableOffset + 16 * i);
                     }
                 }
             }
@@ -96,6 +104,14 @@ final class VectorPlanes {
                 int o = outOffset + unit * PackedLayout.UNIT;
                 lookUp(page, first, first + unitStride, words, weights, tableOffset, out, o, constant);
             }
+        }
+        if (quantizer.isCodebook()) {
+            for (; unit < units; unit++) {
+                long at = offset + unit * unitStride;
+                int o = outOffset + unit * PackedLayout.UNIT;
+                VectorLevels.add(width, page, at, words, weights, quantizer.levels(), out, o, constant);
+            }
+            return;
         }
         // One vector of lanes at a time. The shift is by a vector: a count that is no constant costs another
         // instruction.

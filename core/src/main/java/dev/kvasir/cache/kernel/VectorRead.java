@@ -5,8 +5,10 @@ import static dev.kvasir.cache.kernel.Species.I;
 import static dev.kvasir.cache.kernel.Species.S;
 import static dev.kvasir.cache.kernel.Species.V;
 
+import dev.kvasir.cache.kernel.PackedLayout.Axis;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -15,15 +17,80 @@ import jdk.incubator.vector.VectorOperators;
 /**
  * The product of one row with packed codes, no element of which is ever dequantized.
  *
- * <p>With scale s and zero z, {@code sum x (s u + z) = sum (x s) u + sum x z}. Where the scale belongs to the depth
+ * <p>With scale s, level u and zero z, {@code sum x (s u + z) = sum (x s) u + sum x z}. Where the scale belongs to the depth
  * (PER_DEPTH), the weights {@code x s} and the second sum are made once for a group of lanes. Where it belongs to the lane
- * (PER_LANE), {@code sum x u} is made for a group of depths and scaled lane by lane. The codes themselves are read by
- * {@link VectorPlanes}.
+ * (PER_LANE), {@code sum x u} is made for a group of depths and scaled lane by lane. Where there are no scales, one pass does
+ * it all. The codes themselves are read by {@link VectorPlanes}, {@link VectorLevels} and {@link VectorTrits}.
+ *
+ * <p>Codes are read by whole words: depths of the border words that nobody asked for get weight 0.
+ *
+ * <pre>
+ *   work = weights of a range, whole words | its zeros | sums of the lanes | their scales | their zeros | tables
+ * </pre>
  */
 final class VectorRead {
     private VectorRead() {}
 
-    static void perDepth(
+    /** {@link #accumulate} for several rows: as many together as {@link VectorRows} serves, the others one by one. */
+    static void accumulateRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] x,
+            int xOffset,
+            int xStride,
+            int rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        boolean cut = layout.axis() == Axis.PER_DEPTH && layout.quantizer().parameterBytes() > 0;
+        int pair = 2 * PackedLayout.UNIT;
+        for (int r = 0; r < rows; r += VectorRows.ROWS) {
+            int some = Math.min(VectorRows.ROWS, rows - r);
+            int from = xOffset + r * xStride;
+            int lane = laneFrom;
+            while (lane < laneTo) {
+                int end = cut ? Math.min(laneTo, (lane / layout.group() + 1) * layout.group()) : laneTo;
+                int paired = VectorRows.serves(layout, some) ? lane + (end - lane) / pair * pair : lane;
+                int o = outOffset + r * outStride + lane - laneFrom;
+                if (paired > lane) {
+                    VectorRows.accumulate(
+                            layout, page, lane, paired, depthFrom, depthTo, x, from, xStride, some, out, o, outStride,
+                            work);
+                }
+                for (int i = 0; paired < end && i < some; i++) {
+                    int at = o + paired - lane + i * outStride;
+                    int xAt = from + i * xStride;
+                    accumulate(layout, page, paired, end, depthFrom, depthTo, x, xAt, out, at, work);
+                }
+                lane = end;
+            }
+        }
+    }
+
+    /** Depths of the largest range of whole words. */
+    static int padded(PackedLayout layout) {
+        return layout.depth() + 2 * 32;
+    }
+
+    private static int sums(PackedLayout layout) {
+        return 2 * padded(layout);
+    }
+
+    static int tables(PackedLayout layout) {
+        return sums(layout) + 3 * layout.lanes();
+    }
+
+    /** Numbers of {@code work}. */
+    static int workSize(PackedLayout layout) {
+        return tables(layout) + 16 * padded(layout) + VectorRows.ROWS * layout.lanes();
+    }
+
+    static void accumulate(
             PackedLayout layout,
             MemorySegment page,
             int laneFrom,
@@ -35,24 +102,57 @@ final class VectorRead {
             float[] out,
             int outOffset,
             float[] work) {
-        int depth = depthTo - depthFrom;
+        if (layout.quantizer().parameterBytes() == 0) {
+            int lead = depthFrom % layout.wordDepths();
+            float total = copy(x, xOffset, depthTo - depthFrom, work, lead);
+            total *= -layout.quantizer().offset();
+            addCodes(layout, page, laneFrom, laneTo, depthFrom, depthTo, work, out, outOffset, total);
+        } else if (layout.axis() == Axis.PER_DEPTH) {
+            perDepth(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
+        } else {
+            perLane(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
+        }
+    }
+
+    private static void perDepth(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] x,
+            int xOffset,
+            float[] out,
+            int outOffset,
+            float[] work) {
+        int count = depthTo - depthFrom;
+        int lead = depthFrom % layout.wordDepths();
+        Quantizer quantizer = layout.quantizer();
+        boolean halves = quantizer.scaleFormat() == ScaleFormat.F16
+                && !quantizer.zeroFormat().isCode();
         int lane = laneFrom;
         while (lane < laneTo) {
-            int group = lane / layout.group();
-            int groupEnd = Math.min(laneTo, (group + 1) * layout.group());
-            long skipped = depthFrom * 2L;
-            boolean hasZero = layout.quantizer().hasZero();
-            long scales = layout.scaleOffset(group) + skipped;
-            long zeros = hasZero ? layout.zeroOffset(group) + skipped : scales;
-            float constant = weigh(page, scales, zeros, depth, x, xOffset, work);
-            constant *= hasZero ? 1 : -layout.quantizer().offset();
+            int groupEnd = Math.min(laneTo, (lane / layout.group() + 1) * layout.group());
+            int parameter = layout.parameterIndex(depthFrom, lane);
+            float constant;
+            if (halves && count % V == 0) {
+                boolean hasZero = quantizer.zeroFormat() == ZeroFormat.F16;
+                long scales = layout.scaleOffset(parameter);
+                long zeros = hasZero ? layout.zeroOffset(parameter) : scales;
+                constant = weighHalves(page, scales, zeros, count, x, xOffset, work, lead);
+                constant *= hasZero ? 1 : -quantizer.offset();
+            } else {
+                VectorParameters.decode(layout, page, parameter, count, work, lead);
+                constant = weigh(count, x, xOffset, work, lead, lead + count, work, lead);
+            }
             int o = outOffset + lane - laneFrom;
-            addPlanes(layout, page, lane, groupEnd, depthFrom, depth, work, out, o, constant);
+            addCodes(layout, page, lane, groupEnd, depthFrom, depthTo, work, out, o, constant);
             lane = groupEnd;
         }
     }
 
-    static void perLane(
+    private static void perLane(
             PackedLayout layout,
             MemorySegment page,
             int laneFrom,
@@ -65,24 +165,16 @@ final class VectorRead {
             int outOffset,
             float[] work) {
         int lanes = laneTo - laneFrom;
-        int group = layout.group();
-        int sums = 2 * layout.depth();
-        for (int depth = depthFrom; depth < depthTo; depth += group) {
-            float total = 0;
-            for (int i = 0; i < group; i++) {
-                float xi = x[xOffset + depth - depthFrom + i];
-                work[i] = xi;
-                total += xi;
-            }
-            for (int i = 0; i < lanes; i++) {
-                work[sums + i] = 0;
-            }
-            boolean hasZero = layout.quantizer().hasZero();
+        int sums = sums(layout);
+        boolean hasZero = layout.quantizer().zeroFormat() != ZeroFormat.NONE;
+        int depth = depthFrom;
+        while (depth < depthTo) {
+            int groupEnd = Math.min(depthTo, (depth / layout.group() + 1) * layout.group());
+            float total = copy(x, xOffset + depth - depthFrom, groupEnd - depth, work, depth % layout.wordDepths());
+            Arrays.fill(work, sums, sums + lanes, 0f);
             float constant = hasZero ? 0 : -layout.quantizer().offset() * total;
-            addPlanes(layout, page, laneFrom, laneTo, depth, group, work, work, sums, constant);
-            long skipped = laneFrom * 2L;
-            long scales = layout.scaleOffset(depth / group) + skipped;
-            VectorElements.decodeParameters(page, scales, lanes, work, sums + lanes);
+            addCodes(layout, page, laneFrom, laneTo, depth, groupEnd, work, work, sums, constant);
+            VectorParameters.decode(layout, page, layout.parameterIndex(depth, laneFrom), lanes, work, sums + lanes);
             for (int i = 0; i < lanes; i += V) {
                 FloatVector.fromArray(F, work, sums + i)
                         .fma(
@@ -90,51 +182,116 @@ final class VectorRead {
                                 FloatVector.fromArray(F, out, outOffset + i))
                         .intoArray(out, outOffset + i);
             }
-            if (hasZero) {
-                long zeros = layout.zeroOffset(depth / group) + skipped;
-                VectorElements.decodeParameters(page, zeros, lanes, work, sums);
-                for (int i = 0; i < lanes; i += V) {
-                    FloatVector.fromArray(F, work, sums + i)
-                            .fma(FloatVector.broadcast(F, total), FloatVector.fromArray(F, out, outOffset + i))
-                            .intoArray(out, outOffset + i);
-                }
+            for (int i = 0; hasZero && i < lanes; i += V) {
+                FloatVector.fromArray(F, work, sums + 2 * lanes + i)
+                        .fma(FloatVector.broadcast(F, total), FloatVector.fromArray(F, out, outOffset + i))
+                        .intoArray(out, outOffset + i);
             }
+            depth = groupEnd;
         }
     }
 
-    /** {@code out[l] += constant + sum over j of weights[j] * code[j][l]}; destroys the weights. */
-    private static void addPlanes(
+    /** Copies {@code count} weights and returns their sum. */
+    private static float copy(float[] x, int xOffset, int count, float[] work, int at) {
+        float total = 0;
+        for (int i = 0; i < count; i++) {
+            float xi = x[xOffset + i];
+            work[at + i] = xi;
+            total += xi;
+        }
+        return total;
+    }
+
+    /**
+     * {@code out[l] += constant + sum over j of weights[j] * level[code[j][l]]} for depths from {@code from} to {@code to}, whose
+     * weights lie where their word has them; destroys the weights.
+     */
+    private static void addCodes(
             PackedLayout layout,
             MemorySegment page,
             int laneFrom,
             int laneTo,
-            int depthFrom,
-            int depth,
+            int from,
+            int to,
             float[] weights,
             float[] out,
             int outOffset,
             float constant) {
+        int whole = layout.wordDepths();
+        int first = from / whole * whole;
+        int depths = Math.ceilDiv(to, whole) * whole - first;
+        Arrays.fill(weights, 0, from - first, 0f);
+        Arrays.fill(weights, to - first, depths, 0f);
         int units = (laneTo - laneFrom) / PackedLayout.UNIT;
-        int tables = 2 * (layout.depth() + layout.lanes());
-        for (int plane = 0; plane < layout.planes(); plane++) {
-            int width = layout.planeBits(plane);
-            if (plane > 0) {
-                VectorSoftmax.scale(weights, 0, depth, 1 << layout.planeShift(plane));
+        int tables = tables(layout);
+        Quantizer quantizer = layout.quantizer();
+        if (quantizer.isCodebook() && layout.bits() == 3) {
+            long low = layout.wordAt(0, first, laneFrom);
+            long high = layout.wordAt(1, first, laneFrom);
+            int words = words(layout, 0, first, depths);
+            for (int i = 0; i < units * PackedLayout.UNIT; i += V) {
+                long unit = i / PackedLayout.UNIT;
+                long within = i % PackedLayout.UNIT * 4L;
+                VectorLevels.add3(
+                        page,
+                        low + unit * layout.unitBytes(0) + within,
+                        high + unit * layout.unitBytes(1) + within,
+                        words,
+                        weights,
+                        quantizer.levels(),
+                        out,
+                        outOffset + i,
+                        constant);
             }
-            long offset = layout.wordOffset(plane, laneFrom / PackedLayout.UNIT, depthFrom * width / 32);
-            long unitStride = layout.wordOffset(plane, 1, 0) - layout.wordOffset(plane, 0, 0);
-            int words = depth * width / 32;
-            float first = plane == 0 ? constant : 0;
-            VectorPlanes.add(width, page, offset, unitStride, units, words, weights, tables, out, outOffset, first);
+            return;
+        }
+        for (int plane = 0; plane < layout.planes(); plane++) {
+            if (plane > 0) {
+                VectorSoftmax.scale(weights, 0, depths, 1 << layout.planeShift(plane));
+            }
+            long offset = layout.wordAt(plane, first, laneFrom);
+            long unitBytes = layout.unitBytes(plane);
+            int words = words(layout, plane, first, depths);
+            float c = plane == 0 ? constant : 0;
+            if (layout.bits() == PackedLayout.TRITS) {
+                VectorTrits.add(page, offset, unitBytes, units, words, weights, tables, out, outOffset, c);
+            } else {
+                int width = layout.planeBits(plane);
+                VectorPlanes.add(
+                        width, quantizer, page, offset, unitBytes, units, words, weights, tables, out, outOffset, c);
+            }
         }
     }
 
+    /** Word rows of a plane that hold a range of depths; the last rows of a plane may end before those of another. */
+    private static int words(PackedLayout layout, int plane, int first, int depths) {
+        int end = Math.min(first + depths, layout.depth());
+        return Math.ceilDiv(end, layout.perWord(plane)) - first / layout.perWord(plane);
+    }
+
+    /** {@code out[to + i] = x[i] * work[scales + i]}; returns the sum of x times zeros. */
+    static float weigh(int count, float[] x, int xOffset, float[] work, int scales, int zeros, float[] out, int to) {
+        FloatVector sums = FloatVector.zero(F);
+        int i = 0;
+        for (; i <= count - V; i += V) {
+            FloatVector xi = FloatVector.fromArray(F, x, xOffset + i);
+            FloatVector.fromArray(F, work, scales + i).mul(xi).intoArray(out, to + i);
+            sums = FloatVector.fromArray(F, work, zeros + i).fma(xi, sums);
+        }
+        float sum = Species.sum(sums);
+        for (; i < count; i++) {
+            out[to + i] = work[scales + i] * x[xOffset + i];
+            sum += work[zeros + i] * x[xOffset + i];
+        }
+        return sum;
+    }
+
     /**
-     * {@code work[i] = x[i] * scales[i]}; returns the sum of {@code x[i] * zeros[i]}. The conversion from F16 is that of {@link
-     * VectorElements#decodeParameters}, written out: see {@link VectorKernels} for why.
+     * {@code work[at + i] = x[i] * scales[i]}; returns the sum of {@code x[i] * zeros[i]}. The conversion from F16 is that of
+     * {@link VectorParameters#f16}, written out: see {@link VectorKernels} for why.
      */
-    private static float weigh(
-            MemorySegment page, long scales, long zeros, int count, float[] x, int xOffset, float[] work) {
+    private static float weighHalves(
+            MemorySegment page, long scales, long zeros, int count, float[] x, int xOffset, float[] work, int at) {
         FloatVector sums = FloatVector.zero(F);
         for (int i = 0; i < count; i += V) {
             FloatVector xi = FloatVector.fromArray(F, x, xOffset + i);
@@ -147,7 +304,7 @@ final class VectorRead {
                     .reinterpretAsFloats()
                     .mul(0x1p112f);
             scale = scale.reinterpretAsInts().or(scaleBits.and(0x8000_0000)).reinterpretAsFloats();
-            scale.mul(xi).intoArray(work, i);
+            scale.mul(xi).intoArray(work, at + i);
             IntVector zeroBits =
                     (IntVector) ShortVector.fromMemorySegment(S, page, zeros + 2L * i, ByteOrder.LITTLE_ENDIAN)
                             .convertShape(VectorOperators.S2I, I, 0);

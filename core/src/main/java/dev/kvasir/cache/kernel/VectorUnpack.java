@@ -7,11 +7,15 @@ import static dev.kvasir.cache.kernel.Species.V;
 import dev.kvasir.cache.kernel.PackedLayout.Axis;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
-/** Turns a tile of packed codes into floats, where many rows will read it. */
+/**
+ * Turns a tile of packed codes into floats, where many rows will read it. Codes of a codebook are unpacked as they are, then
+ * replaced by what they mean.
+ */
 final class VectorUnpack {
     private static final int UNIT_BYTES = PackedLayout.UNIT * 4;
 
@@ -38,9 +42,12 @@ final class VectorUnpack {
             }
             return;
         }
-        for (int depth = depthFrom; depth < depthTo; depth += layout.group()) {
+        int depth = depthFrom;
+        while (depth < depthTo) {
+            int groupEnd = Math.min(depthTo, (depth / layout.group() + 1) * layout.group());
             int o = outOffset + (depth - depthFrom) * outStride;
-            groupOfDepths(layout, page, laneFrom, laneTo, depth, out, o, outStride, work);
+            groupOfDepths(layout, page, laneFrom, laneTo, depth, groupEnd, out, o, outStride, work);
+            depth = groupEnd;
         }
     }
 
@@ -56,47 +63,107 @@ final class VectorUnpack {
             int outStride,
             float[] work) {
         int count = depthTo - depthFrom;
-        int group = laneFrom / layout.group();
-        parameters(layout, page, group, depthFrom, count, work);
+        VectorParameters.decode(layout, page, layout.parameterIndex(depthFrom, laneFrom), count, work, 0);
+        Quantizer quantizer = layout.quantizer();
+        if (quantizer.isCodebook()) {
+            codes(layout, page, laneFrom, laneTo, depthFrom, count, work, 2 * count, out, outOffset, outStride);
+            for (int j = 0; j < count; j++) {
+                VectorLevels.mean(
+                        quantizer.levels(),
+                        1 << layout.bits(),
+                        out,
+                        outOffset + j * outStride,
+                        laneTo - laneFrom,
+                        work[j],
+                        work[count + j]);
+            }
+            return;
+        }
         for (int plane = 0; plane < layout.planes(); plane++) {
             int width = layout.planeBits(plane);
             if (plane > 0) {
                 VectorSoftmax.scale(work, 0, count, 1 << layout.planeShift(plane));
             }
             for (int lane = laneFrom; lane < laneTo; lane += V) {
-                long offset = wordOffset(layout, plane, lane, depthFrom);
+                long offset = layout.wordAt(plane, depthFrom, lane);
+                int skip = depthFrom % layout.perWord(plane);
                 int o = outOffset + lane - laneFrom;
-                byDepth(width, page, offset, count, work, plane == 0, out, o, outStride);
+                if (layout.bits() == PackedLayout.TRITS) {
+                    VectorTrits.byDepth(page, offset, skip, count, work, 0, count, out, o, outStride);
+                } else {
+                    byDepth(width, page, offset, skip, count, work, plane == 0, out, o, outStride);
+                }
             }
         }
     }
 
-    /** Writes {@code count} scales of a group, then as many zeros. */
-    private static void parameters(
-            PackedLayout layout, MemorySegment page, int group, int from, int count, float[] work) {
-        boolean hasZero = layout.quantizer().hasZero();
-        for (int kind = 0; kind < 2; kind++) {
-            long first = kind == 1 && hasZero ? layout.zeroOffset(group) : layout.scaleOffset(group);
-            VectorElements.decodeParameters(page, first + from * 2L, count, work, kind * count);
+    private static void groupOfDepths(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depth,
+            int depthTo,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        int lanes = laneTo - laneFrom;
+        int count = depthTo - depth;
+        VectorParameters.decode(layout, page, layout.parameterIndex(depth, laneFrom), lanes, work, 0);
+        Quantizer quantizer = layout.quantizer();
+        if (quantizer.isCodebook()) {
+            codes(layout, page, laneFrom, laneTo, depth, count, work, 2 * lanes, out, outOffset, outStride);
+            for (int j = 0; j < count; j++) {
+                VectorLevels.mean(quantizer.levels(), 1 << layout.bits(), out, outOffset + j * outStride, lanes, work);
+            }
+            return;
         }
-        if (!hasZero) {
-            VectorSoftmax.scale(work, count, count, -layout.quantizer().offset());
+        for (int plane = 0; plane < layout.planes(); plane++) {
+            if (plane > 0) {
+                VectorSoftmax.scale(work, 0, lanes, 1 << layout.planeShift(plane));
+            }
+            for (int i = 0; i < lanes; i += V) {
+                int o = outOffset + i;
+                byLane(layout, plane, page, laneFrom + i, depth, count, work, i, lanes + i, out, o, outStride);
+            }
         }
     }
 
-    private static long wordOffset(PackedLayout layout, int plane, int lane, int depth) {
-        return layout.wordOffset(plane, lane / PackedLayout.UNIT, depth * layout.planeBits(plane) / 32)
-                + lane % PackedLayout.UNIT * 4L;
+    /** Unpacks the codes themselves. */
+    private static void codes(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depth,
+            int count,
+            float[] work,
+            int room,
+            float[] out,
+            int outOffset,
+            int outStride) {
+        for (int plane = 0; plane < layout.planes(); plane++) {
+            Arrays.fill(work, room, room + V, 1 << layout.planeShift(plane));
+            Arrays.fill(work, room + V, room + 2 * V, 0);
+            for (int lane = laneFrom; lane < laneTo; lane += V) {
+                int o = outOffset + lane - laneFrom;
+                byLane(layout, plane, page, lane, depth, count, work, room, room + V, out, o, outStride);
+            }
+        }
     }
 
     /**
      * One vector of lanes of one plane: {@code out[j] = scales[j] * field + zeros[j]} for the first plane, {@code out[j] +=
      * scales[j] * field} for the others.
+     *
+     * @param skip fields of the first word that belong to depths before the first
      */
     private static void byDepth(
             int width,
             MemorySegment page,
             long offset,
+            int skip,
             int count,
             float[] scalesThenZeros,
             boolean first,
@@ -107,9 +174,11 @@ final class VectorUnpack {
         IntVector mask = IntVector.broadcast(I, (1 << width) - 1);
         IntVector shift = IntVector.broadcast(I, width);
         int at = o;
-        for (int j = 0; j < count; j += perWord, offset += UNIT_BYTES) {
-            IntVector codes = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN);
-            for (int i = j; i < j + perWord; i++, at += stride) {
+        int i = 0;
+        for (int end = perWord - skip; i < count; end += perWord, offset += UNIT_BYTES) {
+            IntVector codes = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN)
+                    .lanewise(VectorOperators.LSHR, (perWord - end + i) * width);
+            for (int last = Math.min(end, count); i < last; i++, at += stride) {
                 FloatVector base = first
                         ? FloatVector.broadcast(F, scalesThenZeros[count + i])
                         : FloatVector.fromArray(F, out, at);
@@ -121,65 +190,39 @@ final class VectorUnpack {
         }
     }
 
-    private static void groupOfDepths(
-            PackedLayout layout,
-            MemorySegment page,
-            int laneFrom,
-            int laneTo,
-            int depth,
-            float[] out,
-            int outOffset,
-            int outStride,
-            float[] work) {
-        int group = depth / layout.group();
-        int lanes = laneTo - laneFrom;
-        parameters(layout, page, group, laneFrom, lanes, work);
-        for (int plane = 0; plane < layout.planes(); plane++) {
-            int width = layout.planeBits(plane);
-            if (plane > 0) {
-                VectorSoftmax.scale(work, 0, lanes, 1 << layout.planeShift(plane));
-            }
-            for (int i = 0; i < lanes; i += V) {
-                long offset = wordOffset(layout, plane, laneFrom + i, depth);
-                byLane(
-                        width,
-                        page,
-                        offset,
-                        layout.group(),
-                        work,
-                        i,
-                        lanes + i,
-                        plane == 0,
-                        out,
-                        outOffset + i,
-                        outStride);
-            }
-        }
-    }
-
     /** As {@link #byDepth}, with a scale for each lane. */
     private static void byLane(
-            int width,
+            PackedLayout layout,
+            int plane,
             MemorySegment page,
-            long offset,
+            int lane,
+            int depth,
             int count,
             float[] work,
             int scales,
             int zeros,
-            boolean first,
             float[] out,
             int o,
             int stride) {
-        int perWord = 32 / width;
+        long offset = layout.wordAt(plane, depth, lane);
+        int perWord = layout.perWord(plane);
+        int skip = depth % perWord;
+        if (layout.bits() == PackedLayout.TRITS) {
+            VectorTrits.byLane(page, offset, skip, count, work, scales, zeros, out, o, stride);
+            return;
+        }
+        int width = layout.planeBits(plane);
         IntVector mask = IntVector.broadcast(I, (1 << width) - 1);
         IntVector shift = IntVector.broadcast(I, width);
         FloatVector scale = FloatVector.fromArray(F, work, scales);
         FloatVector zero = FloatVector.fromArray(F, work, zeros);
         int at = o;
-        for (int j = 0; j < count; j += perWord, offset += UNIT_BYTES) {
-            IntVector codes = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN);
-            for (int i = 0; i < perWord; i++, at += stride) {
-                FloatVector base = first ? zero : FloatVector.fromArray(F, out, at);
+        int i = 0;
+        for (int end = perWord - skip; i < count; end += perWord, offset += UNIT_BYTES) {
+            IntVector codes = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN)
+                    .lanewise(VectorOperators.LSHR, (perWord - end + i) * width);
+            for (int last = Math.min(end, count); i < last; i++, at += stride) {
+                FloatVector base = plane == 0 ? zero : FloatVector.fromArray(F, out, at);
                 ((FloatVector) codes.and(mask).convert(VectorOperators.I2F, 0))
                         .fma(scale, base)
                         .intoArray(out, at);

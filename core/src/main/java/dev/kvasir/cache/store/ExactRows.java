@@ -245,8 +245,8 @@ public final class ExactRows {
         }
 
         @Override
-        public void finish(float[] sums, int offset, int rows) {
-            inner.finish(sums, offset, rows);
+        public void finish(float[] sums, int offset, int rows, Scratch scratch) {
+            inner.finish(sums, offset, rows, scratch);
         }
     }
 }

@@ -109,6 +109,50 @@ public final class PackedKeys implements BlockKeys {
         size += count;
     }
 
+    /**
+     * Stores {@code count} tokens of one page given as {@code columns[channel][token]}, with scales (and zeros, empty if there
+     * are none) of the caller's own for each token and group of channels: {@code [group][token]}.
+     */
+    public void appendGiven(
+            float[] columns,
+            int offset,
+            int stride,
+            int count,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            Scratch scratch) {
+        int lane = size % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.packGiven(
+                layout,
+                page(size),
+                lane,
+                lane + count,
+                0,
+                layout.depth(),
+                columns,
+                offset,
+                stride,
+                scales,
+                zeros,
+                parameterOffset,
+                work);
+        size += count;
+    }
+
+    /**
+     * Writes what is stored of slots {@code from} to {@code to - 1}, all of one page, to {@code out[channel][token]}.
+     *
+     * @param from a multiple of 16; up to 15 tokens more than asked for may be written to each row
+     */
+    public void unpack(int from, int to, float[] out, int offset, int stride, Scratch scratch) {
+        int lane = from % layout.lanes();
+        int end = lane + Math.ceilDiv(to - from, PackedLayout.UNIT) * PackedLayout.UNIT;
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.unpack(layout, page(from), lane, end, 0, layout.depth(), out, offset, stride, work);
+    }
+
     /** The channels {@code from} to {@code to - 1} as keys by themselves: a head's share of keys that heads hold together. */
     public KeyReader channels(int from, int to) {
         return new Channels(from, to);

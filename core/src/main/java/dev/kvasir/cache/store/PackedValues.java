@@ -99,6 +99,38 @@ public final class PackedValues implements BlockValues {
         }
     }
 
+    /**
+     * Stores {@code count} tokens of one page with scales (and zeros, empty if there are none) of the caller's own for each
+     * group of channels and token: {@code [group][token]}.
+     */
+    public void appendGiven(
+            float[] rows,
+            int offset,
+            int stride,
+            int count,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            Scratch scratch) {
+        int depth = size % layout.depth();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.packGiven(
+                layout,
+                page(size),
+                0,
+                layout.lanes(),
+                depth,
+                depth + count,
+                rows,
+                offset,
+                stride,
+                scales,
+                zeros,
+                parameterOffset,
+                work);
+        size += count;
+    }
+
     /** The channels {@code from} to {@code to - 1} as values by themselves: a head's share of values that heads hold together. */
     public ValueReader channels(int from, int to) {
         return new Channels(from, to);

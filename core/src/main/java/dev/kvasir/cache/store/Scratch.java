@@ -11,6 +11,7 @@ public final class Scratch {
     private float[] tile = new float[0];
     private float[] lanes = new float[0];
     private float[] work = new float[0];
+    private float[] spare = new float[0];
     private float[] chained = new float[0];
     private float[] held = new float[0];
     private @Nullable Object holder;
@@ -26,6 +27,12 @@ public final class Scratch {
     public float[] lanes(int size) {
         lanes = grown(lanes, size);
         return lanes;
+    }
+
+    /** Rows for a store that is made of stores, of at least {@code size} numbers; those inside do not touch it. */
+    public float[] spare(int size) {
+        spare = grown(spare, size);
+        return spare;
     }
 
     /** Scores on their way through a {@link KeyChain}. */

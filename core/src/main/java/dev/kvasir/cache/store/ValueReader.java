@@ -22,6 +22,6 @@ public interface ValueReader {
             int outOffset,
             Scratch scratch);
 
-    /** Brings sums over all slots, {@code [rows][headDim]}, into the model's basis: once a step. */
-    default void finish(float[] sums, int offset, int rows) {}
+    /** Brings sums over all slots, {@code [rows][headDim]}, into the model's basis, once a step; the scratch's tile and lanes are free for use. */
+    default void finish(float[] sums, int offset, int rows, Scratch scratch) {}
 }

@@ -67,9 +67,13 @@ class LowRankTest {
             iteration.factor(residual, 0, 64, 100, 64, 6, 3, 1);
             assertThat(error(residual, 100, 64, 6)).isLessThan(3e-6 * norm(residual));
         }
-        iteration.factor(new float[6400], 0, 64, 100, 64, 4, 3, 1);
-        assertThat(Arrays.copyOf(iteration.b(), 256)).containsOnly(0f);
-        assertThat(Arrays.copyOf(iteration.a(), 400)).containsOnly(0f);
+        for (float nothing : new float[] {0, Float.MIN_VALUE, Float.MIN_NORMAL / 100}) {
+            float[] residual = new float[6400];
+            Arrays.fill(residual, nothing);
+            iteration.factor(residual, 0, 64, 100, 64, 4, 3, 1);
+            assertThat(Arrays.copyOf(iteration.b(), 256)).containsOnly(0f);
+            assertThat(Arrays.copyOf(iteration.a(), 400)).containsOnly(0f);
+        }
     }
 
     @Test

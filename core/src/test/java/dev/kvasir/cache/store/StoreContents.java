@@ -109,7 +109,7 @@ public final class StoreContents {
     }
 
     private static float element(PackedLayout layout, MemorySegment page, int depth, int lane) {
-        return layout.scale(page, depth, lane) * layout.code(page, depth, lane) + layout.zero(page, depth, lane);
+        return layout.value(page, depth, lane);
     }
 
     private static float[][] concat(float[][] a, float[][] b) {

@@ -6,6 +6,10 @@ import static org.bytedeco.pytorch.global.torch.linear;
 import static org.bytedeco.pytorch.global.torch.silu;
 import static org.bytedeco.pytorch.global.torch.softmax;
 
+import dev.kvasir.model.Model;
+import dev.kvasir.model.ModelConfig;
+import dev.kvasir.model.Weights;
+import dev.kvasir.tensor.Matrix;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,7 +22,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /**
- * A Llama decoder as libtorch tensors: f32 master weights, products in the compute type, tied embeddings.
+ * A Llama decoder as libtorch tensors: f32 master weights, products in the compute type.
  *
  * <p>Query, key and value projections are one parameter {@code [(heads + 2 * kvHeads) * headDim][hiddenSize]}, gate and up
  * another {@code [2 * intermediateSize][hiddenSize]}: fewer and larger products. Attention is written out as two batched
@@ -36,6 +40,9 @@ public final class LlamaNet {
     private final List<Layer> layers = new ArrayList<>();
     private final Tensor embedding;
     private final Tensor finalNorm;
+    /** The embedding itself where they are tied. */
+    private final Tensor output;
+
     private final RotaryTable rotary;
 
     private record Layer(
@@ -50,7 +57,7 @@ public final class LlamaNet {
         this.shape = shape;
         this.vocabularySize = vocabularySize;
         this.compute = compute;
-        this.rotary = new RotaryTable(shape.headDim(), shape.ropeTheta(), compute);
+        this.rotary = new RotaryTable(RotaryTable.frequencies(shape.headDim(), shape.ropeTheta()), compute);
         torch.manual_seed(seed);
         int hidden = shape.hiddenSize();
         int queryWidth = shape.heads() * shape.headDim();
@@ -66,9 +73,38 @@ public final class LlamaNet {
                     matrix(p + "down", 0, hidden, shape.intermediateSize())));
         }
         finalNorm = norm("finalNorm");
+        output = embedding;
         if (InductionStart.fits(shape)) {
             new InductionStart(shape, seed).apply(parameters);
         }
+    }
+
+    /**
+     * The net of a model from a folder, weights widened to f32; none of its parameters has a gradient.
+     *
+     * @throws dev.kvasir.InvalidInputException if the net cannot hold the model
+     */
+    public LlamaNet(Model model, ScalarType compute) {
+        ModelConfig config = model.config();
+        this.shape = NetShape.of(config);
+        this.vocabularySize = config.vocabularySize();
+        this.compute = compute;
+        this.rotary = new RotaryTable(config.rotaryFrequencies(), compute);
+        Weights weights = model.weights();
+        embedding = given("embedding", weights.embedding());
+        for (int l = 0; l < config.layers(); l++) {
+            String p = "layers." + l + ".";
+            Weights.Layer layer = weights.layers().get(l);
+            layers.add(new Layer(
+                    given(p + "attentionNorm", layer.attentionNorm()),
+                    given(p + "qkv", layer.q(), layer.k(), layer.v()),
+                    given(p + "attentionOutput", layer.attentionOutput()),
+                    given(p + "mlpNorm", layer.mlpNorm()),
+                    given(p + "gateUp", layer.gate(), layer.up()),
+                    given(p + "down", layer.down())));
+        }
+        finalNorm = given("finalNorm", weights.finalNorm());
+        output = config.tiedEmbeddings() ? embedding : given("output", weights.output());
     }
 
     /** The shape. */
@@ -98,11 +134,27 @@ public final class LlamaNet {
      * @return {@code [rows * length][hiddenSize]} in f32
      */
     public Tensor hidden(Tensor ids) {
+        return hidden(ids, List.of());
+    }
+
+    /**
+     * As {@link #hidden(Tensor)}, with something added to what the key and value projections give, before RoPE. The
+     * gradient of a shift of zeros is that of the projections' outputs.
+     *
+     * @param shifts one per layer, {@code [rows][length][2 * kvHeads][headDim]}, keys first; or none at all
+     */
+    public Tensor hidden(Tensor ids, List<Tensor> shifts) {
         long rows = ids.size(0);
         long length = ids.size(1);
         Tensor x = torch.embedding(embedding, ids);
-        for (Layer layer : layers) {
-            x = x.add(attention(normed(x, layer.attentionNorm()), layer, rows, length));
+        for (int l = 0; l < layers.size(); l++) {
+            Layer layer = layers.get(l);
+            Tensor qkv = product(normed(x, layer.attentionNorm()), layer.qkv())
+                    .view(rows, length, shape.heads() + 2L * shape.kvHeads(), shape.headDim());
+            if (!shifts.isEmpty()) {
+                qkv = shifted(qkv, shifts.get(l));
+            }
+            x = x.add(attention(qkv.transpose(1, 2), layer, rows, length));
             TensorVector gateUp =
                     product(normed(x, layer.mlpNorm()), layer.gateUp()).chunk(2, -1);
             x = x.add(product(silu(gateUp.get(0)).mul(gateUp.get(1)), layer.down()));
@@ -112,17 +164,21 @@ public final class LlamaNet {
 
     /** Logits {@code [n][vocabularySize]} in f32 of hidden states {@code [n][hiddenSize]}. */
     public Tensor logits(Tensor hidden) {
-        return product(hidden, embedding).to(ScalarType.Float);
+        return product(hidden, output).to(ScalarType.Float);
     }
 
-    private Tensor attention(Tensor h, Layer layer, long rows, long length) {
+    private Tensor shifted(Tensor qkv, Tensor shift) {
+        Tensor queries = qkv.narrow(2, 0, shape.heads());
+        Tensor others = qkv.narrow(2, shape.heads(), 2L * shape.kvHeads());
+        return cat(new TensorVector(queries, others.add(shift)), 2);
+    }
+
+    /** What the heads gather; {@code qkv [rows][heads + 2 * kvHeads][length][headDim]} before RoPE. */
+    private Tensor attention(Tensor qkv, Layer layer, long rows, long length) {
         long heads = shape.heads();
         long kvHeads = shape.kvHeads();
         long headDim = shape.headDim();
         long group = heads / kvHeads;
-        Tensor qkv = product(h, layer.qkv())
-                .view(rows, length, heads + 2 * kvHeads, headDim)
-                .transpose(1, 2);
         Tensor rotated = rotary.apply(qkv.narrow(1, 0, heads + kvHeads), length);
         Tensor q = rotated.narrow(1, 0, heads)
                 .mul(new Scalar((float) (1 / Math.sqrt(shape.headDim()))))
@@ -169,6 +225,18 @@ public final class LlamaNet {
 
     private Tensor norm(String name) {
         return parameter(name, torch.ones(new long[] {shape.hiddenSize()}));
+    }
+
+    private Tensor given(String name, Matrix... parts) {
+        Tensor weight = Tensors.of(parts);
+        parameters.put(name, weight);
+        return weight;
+    }
+
+    private Tensor given(String name, float[] norm) {
+        Tensor weight = Tensors.of(norm, norm.length);
+        parameters.put(name, weight);
+        return weight;
     }
 
     private Tensor parameter(String name, Tensor initial) {

@@ -1,9 +1,10 @@
 package dev.kvasir.train.net;
 
 import dev.kvasir.InvalidInputException;
+import dev.kvasir.model.ModelConfig;
 
 /**
- * The shape of a Llama decoder to train; embeddings are tied.
+ * The shape of a Llama decoder; those to train have tied embeddings.
  *
  * @param hiddenSize width of the residual stream
  * @param intermediateSize width of the gated MLP
@@ -36,5 +37,23 @@ public record NetShape(
         if (headDim % 2 != 0) {
             throw new InvalidInputException("shape: headDim must be even for RoPE, found " + headDim);
         }
+    }
+
+    /** The shape of a model to compute with. */
+    static NetShape of(ModelConfig config) {
+        if (config.ropeBlock().isPresent()) {
+            throw new InvalidInputException(
+                    "gradients of a model whose rotary pairs were reordered by kvasir convert are"
+                            + " not supported: take the model that was converted");
+        }
+        return new NetShape(
+                config.hiddenSize(),
+                config.intermediateSize(),
+                config.layers(),
+                config.heads(),
+                config.kvHeads(),
+                config.headDim(),
+                config.ropeTheta(),
+                config.rmsNormEpsilon());
     }
 }

@@ -9,16 +9,26 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /** RoPE in the half-split order of Hugging Face's Llama; the table grows to the longest row seen. */
 final class RotaryTable {
     private final int headDim;
-    private final float theta;
+    private final double[] frequencies;
     private final ScalarType compute;
     private Tensor cos = new Tensor();
     private Tensor sin = new Tensor();
     private long length;
 
-    RotaryTable(int headDim, float theta, ScalarType compute) {
-        this.headDim = headDim;
-        this.theta = theta;
+    /** A table of these frequencies, in radians per position, {@code [headDim / 2]}. */
+    RotaryTable(double[] frequencies, ScalarType compute) {
+        this.headDim = 2 * frequencies.length;
+        this.frequencies = frequencies.clone();
         this.compute = compute;
+    }
+
+    /** Unstretched frequencies. */
+    static double[] frequencies(int headDim, float theta) {
+        double[] frequencies = new double[headDim / 2];
+        for (int i = 0; i < frequencies.length; i++) {
+            frequencies[i] = Math.pow(theta, -2.0 * i / headDim);
+        }
+        return frequencies;
     }
 
     /** Rotates {@code [rows][heads][length][headDim]} by positions 0 to {@code length - 1}. */
@@ -36,7 +46,7 @@ final class RotaryTable {
         float[] s = new float[rows * headDim];
         int half = headDim / 2;
         for (int i = 0; i < half; i++) {
-            double frequency = Math.pow(theta, -2.0 * i / headDim);
+            double frequency = frequencies[i];
             for (int p = 0; p < rows; p++) {
                 float cosine = (float) Math.cos(p * frequency);
                 float sine = (float) Math.sin(p * frequency);

@@ -1,5 +1,7 @@
 package dev.kvasir.train.net;
 
+import dev.kvasir.tensor.Matrix;
+import dev.kvasir.tensor.RowReader;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
@@ -25,6 +27,29 @@ public final class Tensors {
             return torch.from_blob(pointer, shape, new TensorOptions(ScalarType.Long))
                     .clone();
         }
+    }
+
+    /** A copy of matrices of as many columns, below each other, widened to f32: {@code [all their rows][columns]}. */
+    static Tensor of(Matrix... parts) {
+        int columns = parts[0].columns();
+        long rows = 0;
+        for (Matrix part : parts) {
+            rows += part.rows();
+        }
+        Tensor tensor = torch.empty(rows, columns);
+        // Row by row: the whole may be larger than a Java array can be.
+        float[] row = new float[columns];
+        long at = 0;
+        try (FloatPointer pointer = tensor.data_ptr_float()) {
+            for (Matrix part : parts) {
+                for (int r = 0; r < part.rows(); r++) {
+                    RowReader.read(part, r, 0, columns, row, 0);
+                    pointer.position(at).put(row);
+                    at += columns;
+                }
+            }
+        }
+        return tensor;
     }
 
     /** The values of an f32 tensor in row-major order. */

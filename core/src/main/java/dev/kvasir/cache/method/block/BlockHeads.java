@@ -29,20 +29,11 @@ final class BlockHeads implements HeadFactory {
             throw new InvalidInputException(
                     "block: the head's " + headDim + " channels are not a multiple of the block of " + BLOCK);
         }
-        Quantizer k = quantizer(settings.text("k"));
-        Quantizer v = quantizer(settings.text("v"));
+        Quantizer k = BlockType.of(settings.text("k")).quantizer();
+        Quantizer v = BlockType.of(settings.text("v")).quantizer();
         keys = new PackedLayout(PAGE_TOKENS, headDim, k.bits(), BLOCK, Axis.PER_LANE, k);
         values = new PackedLayout(headDim, PAGE_TOKENS, v.bits(), BLOCK, Axis.PER_DEPTH, v);
         transform = settings.flag("rotate") ? new Hadamard(headDim) : Transform.NONE;
-    }
-
-    private static Quantizer quantizer(String type) {
-        return switch (type) {
-            case "q8_0" -> Quantizer.Q8_0;
-            case "q5_0" -> Quantizer.Q5_0;
-            case "q4_0" -> Quantizer.Q4_0;
-            default -> throw new IllegalArgumentException("block type " + type);
-        };
     }
 
     @Override

@@ -7,6 +7,7 @@ import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Footprint;
+import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.RestorableCache;
 import dev.kvasir.cache.attention.Head;
@@ -38,6 +39,16 @@ public final class ExactCache implements CacheMethod {
     @Override
     public String source() {
         return "the reference";
+    }
+
+    @Override
+    public MethodNotes notes() {
+        return new MethodNotes(
+                "Nothing is lost but what the float type rounds; every other cache is measured against this one.",
+                "32 for f32, 16 for f16 and bf16",
+                List.of(),
+                List.of("kvasir-tiny, 2,048 tokens: perplexity 2.670 with f32 and with f16, KL divergence of f16"
+                        + " 2.80e-08"));
     }
 
     @Override

@@ -7,6 +7,7 @@ import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Footprint;
+import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.RestorableCache;
 import dev.kvasir.cache.attention.SequenceCache;
@@ -44,6 +45,25 @@ public final class KiviCache implements CacheMethod {
     @Override
     public String source() {
         return "Liu et al., KIVI, ICML 2024, arXiv 2402.02750";
+    }
+
+    @Override
+    public MethodNotes notes() {
+        return new MethodNotes(
+                "Keys have a few channels of large magnitude in every token, so a scale must not be shared across"
+                        + " channels; values have none, so a token's error should stay in that token. The newest tokens"
+                        + " stay exact until a group of them is full.",
+                "bits + 32 / group, more while tokens are exact",
+                List.of(
+                        "LongChat-7B-v1.5-32K, LongBench mean of 15 tasks: 38.72 exact, 38.30 with 2 bits, 38.79 with 4",
+                        "Mistral-7B-Instruct-v0.2, the same: 43.54 exact, 42.43 with 2 bits, 43.53 with 4",
+                        "the authors advise 4 bits for models with grouped queries"),
+                List.of(
+                        "kvasir-tiny, 2,048 tokens, 2 bits: perplexity 2.687 (exact 2.670), KL divergence 0.00532,"
+                                + " top-1 95.5 %",
+                        "kvasir-tiny, 2,048 tokens, 4 bits: perplexity 2.671, KL divergence 8.00e-05, top-1 99.1 %",
+                        "random model of 187 M parameters, 16 KV heads, depth 8,192, 2 bits: decode 1.43 times as fast"
+                                + " as exact(f16)"));
     }
 
     @Override

@@ -1,7 +1,9 @@
 package dev.kvasir.cache.method.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Caches;
@@ -13,83 +15,102 @@ import dev.kvasir.cache.store.PackedKeys;
 import dev.kvasir.cache.store.PackedValues;
 import dev.kvasir.cache.store.StoreContents;
 import dev.kvasir.cache.transform.Hadamard;
+import java.util.Arrays;
+import java.util.Map;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class BlockTest {
+    /** Bits an element. */
+    private static final Map<String, Double> TYPES =
+            Map.of("q8_0", 8.5, "q5_0", 5.5, "q5_1", 6.0, "q4_0", 4.5, "q4_1", 5.0, "iq4_nl", 4.5);
+
     private static final CacheShape SHAPE = new CacheShape(1, 1, 1, 64, 64);
     private final Steps steps = new Steps(SHAPE, 3);
 
+    static Stream<Arguments> typesTwice() {
+        return TYPES.keySet().stream()
+                .flatMap(k ->
+                        Stream.of(Arguments.of(k, k, 64), Arguments.of(k, "q4_1", 96), Arguments.of("q5_1", k, 96)));
+    }
+
     @ParameterizedTest
-    @ValueSource(strings = {"q8_0", "q4_0", "q5_0"})
-    void codesAndScalesAreThoseOfGgml(String type) {
+    @MethodSource("typesTwice")
+    void codesAndScalesAreThoseOfGgml(String k, String v, int headDim) {
+        CacheShape shape = new CacheShape(1, 1, 1, headDim, headDim);
+        Steps states = new Steps(shape, 3);
         try (PagePool pool = Steps.pool();
-                SequenceCache cache = (SequenceCache)
-                        Caches.create(CacheSpec.parse("block(" + type + ")"), SHAPE, pool, Steps.sequential())) {
-            steps.feed(cache, 100);
+                SequenceCache cache =
+                        (SequenceCache) Caches.create(spec(k, v, false), shape, pool, Steps.sequential())) {
+            states.feed(cache, 100);
             for (int i = 0; i < 37; i++) {
-                steps.feed(cache, 1);
+                states.feed(cache, 1);
             }
             PackedKeys keys = (PackedKeys) cache.head(0, 0).keys();
             PackedValues values = (PackedValues) cache.head(0, 0).values();
             int[][] keyCodes = StoreContents.codes(keys);
             int[][] valueCodes = StoreContents.codes(values);
+            float[][] keyRows = StoreContents.keys(keys, headDim);
             for (int t = 0; t < cache.length(); t++) {
-                for (int block = 0; block < 64; block += 32) {
-                    float[] x = new float[32];
-                    System.arraycopy(steps.states(0, t, 1).keys(), block, x, 0, 32);
-                    int[] expected = new int[32];
-                    assertThat(StoreContents.scale(keys, t, block)).isEqualTo(ggml(type, x, expected));
-                    assertThat(java.util.Arrays.copyOfRange(keyCodes[t], block, block + 32))
-                            .isEqualTo(expected);
-                    System.arraycopy(steps.states(0, t, 1).values(), block, x, 0, 32);
-                    assertThat(StoreContents.scale(values, t, block)).isEqualTo(ggml(type, x, expected));
-                    assertThat(java.util.Arrays.copyOfRange(valueCodes[t], block, block + 32))
-                            .isEqualTo(expected);
+                for (int block = 0; block < headDim; block += 32) {
+                    GgmlBlock key = GgmlBlock.of(k, states.states(0, t, 1).keys(), block);
+                    assertThat(StoreContents.scale(keys, t, block)).isEqualTo(key.scale());
+                    assertThat(Arrays.copyOfRange(keyCodes[t], block, block + 32))
+                            .isEqualTo(key.codes());
+                    Steps.assertClose(Arrays.copyOfRange(keyRows[t], block, block + 32), key.values(k), 1e-5);
+                    GgmlBlock value = GgmlBlock.of(v, states.states(0, t, 1).values(), block);
+                    assertThat(StoreContents.scale(values, t, block)).isEqualTo(value.scale());
+                    assertThat(Arrays.copyOfRange(valueCodes[t], block, block + 32))
+                            .isEqualTo(value.codes());
                 }
             }
         }
     }
 
-    /** ggml's quantize_row_*_ref for one block, codes as unsigned numbers; returns the stored scale. */
-    private static float ggml(String type, float[] x, int[] codes) {
-        float amax = 0;
-        float max = 0;
-        for (float value : x) {
-            if (amax < Math.abs(value)) {
-                amax = Math.abs(value);
-                max = value;
-            }
-        }
-        float d = switch (type) {
-            case "q8_0" -> amax / 127;
-            case "q4_0" -> max / -8;
-            default -> max / -16;
-        };
-        float id = d == 0 ? 0 : 1 / d;
-        for (int i = 0; i < 32; i++) {
-            float scaled = x[i] * id;
-            codes[i] = switch (type) {
-                case "q8_0" -> (int) (Math.signum(scaled) * Math.floor(Math.abs((double) scaled) + 0.5)) + 128;
-                case "q4_0" -> Math.min(15, (byte) (scaled + 8.5f));
-                default -> Math.min(31, (byte) (scaled + 16.5f));
-            };
-        }
-        return Float.float16ToFloat(Float.floatToFloat16(d));
+    private static CacheSpec spec(String k, String v, boolean rotate) {
+        return CacheSpec.parse("block(k=" + k + ", v=" + v + ", rotate=" + rotate + ")");
     }
 
     @ParameterizedTest
-    @CsvSource({"q8_0, 8.5", "q5_0, 5.5", "q4_0, 4.5"})
-    void costsTheBitsOfItsType(String type, double bits) {
+    @MethodSource("typesTwice")
+    void bytesAreThoseOfTheTypes(String k, String v, int headDim) {
+        CacheShape shape = new CacheShape(2, 2, 1, headDim, headDim);
         try (PagePool pool = Steps.pool();
-                KvCache cache =
-                        Caches.create(CacheSpec.parse("block(" + type + ")"), SHAPE, pool, Steps.sequential())) {
-            steps.feed(cache, 512);
-            assertThat(cache.footprint().bitsPerElement(SHAPE, 512)).isEqualTo(bits);
+                KvCache cache = Caches.create(spec(k, v, true), shape, pool, Steps.sequential())) {
+            new Steps(shape, 1).feed(cache, 512);
+            double bits = (TYPES.getOrDefault(k, 0.0) + TYPES.getOrDefault(v, 0.0)) / 2;
+            assertThat(cache.footprint().bitsPerElement(shape, 512)).isEqualTo(bits);
+            assertThat(Caches.estimate(spec(k, v, true), shape, 512)).isEqualTo(cache.footprint());
         }
+    }
+
+    @Test
+    void refusesHeadsThatBlocksDoNotFill() {
+        CacheShape shape = new CacheShape(1, 1, 1, 80, 80);
+        try (PagePool pool = Steps.pool()) {
+            assertThatThrownBy(() -> Caches.create(spec("q4_0", "q8_0", false), shape, pool, Steps.sequential()))
+                    .isInstanceOf(InvalidInputException.class)
+                    .hasMessageContaining("80 channels")
+                    .hasMessageContaining("32");
+        }
+    }
+
+    /** What 4 and 5 bits and 8 lose of keys with outlier channels, rotated or not: the finer type loses less. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void moreBitsLoseLess(boolean rotate) {
+        double eight = keyError("q8_0", rotate);
+        double five = keyError("q5_0", rotate);
+        double four = keyError("q4_0", rotate);
+        assertThat(eight).isLessThan(0.05 * five);
+        assertThat(five).isLessThan(0.4 * four);
+        assertThat(keyError("q5_1", rotate)).isLessThan(0.4 * keyError("q4_1", rotate));
+        assertThat(keyError("iq4_nl", true)).isLessThan(keyError("q4_0", true));
     }
 
     @Test
@@ -126,14 +147,13 @@ class BlockTest {
     /** Three channels of offset 4: the largest of 32 falls from about 4.3 to about 3.1, the square error to about half. */
     @Test
     void rotationSpreadsOutliers() {
-        assertThat(keyError(true)).isLessThan(0.67 * keyError(false));
+        assertThat(keyError("q4_0", true)).isLessThan(0.67 * keyError("q4_0", false));
     }
 
-    private double keyError(boolean rotate) {
-        String spec = "block(q4_0, rotate=" + rotate + ")";
+    private double keyError(String type, boolean rotate) {
         try (PagePool pool = Steps.pool();
                 SequenceCache cache =
-                        (SequenceCache) Caches.create(CacheSpec.parse(spec), SHAPE, pool, Steps.sequential())) {
+                        (SequenceCache) Caches.create(spec(type, type, rotate), SHAPE, pool, Steps.sequential())) {
             steps.feed(cache, 200);
             float[][] keys = StoreContents.keys(cache.head(0, 0).keys(), 64);
             double sum = 0;
