@@ -8,13 +8,15 @@ import dev.kvasir.cache.kernel.Quantizer;
 /**
  * How one side of a chunk is quantized: which of its numbers share a scale, and how they become codes.
  *
- * @param side {@code "k"} or {@code "v"}, for errors
  * @param sharing what shares a scale
  * @param bits of a code
  * @param group numbers that share a scale, unless {@link Sharing#CHANNEL_CHUNK} or {@link Sharing#TOKEN_LAYER}
  * @param quantizer how a group becomes codes
  */
-record Backbone(String side, Sharing sharing, int bits, int group, Quantizer quantizer) {
+record Backbone(Sharing sharing, int bits, int group, Quantizer quantizer) {
+    /** What an outlier can name. */
+    private static final int MAX_HEAD_DIM = 2048;
+
     /** What shares a scale. */
     enum Sharing {
         /** A channel, over all tokens of the chunk. */
@@ -33,8 +35,9 @@ record Backbone(String side, Sharing sharing, int bits, int group, Quantizer qua
 
     /** Checks that heads of {@code headDim} channels and chunks of whole buffers can be quantized so. */
     void check(int headDim, int buffer) {
-        if (headDim % 16 != 0) {
-            throw new InvalidInputException("gear: the head's " + headDim + " channels are not a multiple of 16");
+        if (headDim % 16 != 0 || headDim > MAX_HEAD_DIM) {
+            throw new InvalidInputException("gear: heads of " + headDim + " channels, allowed: multiples of 16 up to "
+                    + MAX_HEAD_DIM);
         }
         if (sharing == Sharing.TOKEN_GROUP && headDim % group != 0) {
             throw new InvalidInputException("gear: group=" + group + " does not divide the head's " + headDim
@@ -42,13 +45,6 @@ record Backbone(String side, Sharing sharing, int bits, int group, Quantizer qua
         }
         if (sharing == Sharing.CHANNEL_GROUP && buffer % group != 0) {
             throw new InvalidInputException("gear: buffer=" + buffer + " is not a multiple of group=" + group);
-        }
-        // A plane of single bits is read by words of 32.
-        boolean narrowGroup = sharing == Sharing.TOKEN_GROUP && side.equals("k")
-                || sharing == Sharing.CHANNEL_GROUP && side.equals("v");
-        if ((bits == 3 || bits == 5) && (headDim % 32 != 0 || narrowGroup && group % 32 != 0)) {
-            throw new InvalidInputException("gear: " + side + "_bits=" + bits + " needs heads and groups of multiples of 32,"
-                    + " found " + headDim + " channels and group=" + group + "; allowed there are 2, 4, 6, 8");
         }
     }
 

@@ -90,7 +90,7 @@ final class Chunk {
         if (shape.keyExtremes > 0) {
             long at = shape.keyOutliersAt(kvHead);
             shape.keyOutliers.addScores(
-                    keys.bytes(), at, 0, d, queries, queryOffset, rows, from, to, out, outOffset, outStride);
+                    keys.bytes(), at, 0, queries, queryOffset, rows, from, to, out, outOffset, outStride);
         }
     }
 
@@ -144,7 +144,7 @@ final class Chunk {
         if (shape.valueExtremes > 0) {
             long at = shape.valueOutliersAt();
             shape.valueOutliers.addWeighted(
-                    values.bytes(), at, first, end, weights, weightOffset, weightStride, rows, from, to, out, outOffset);
+                    values.bytes(), at, kvHead, weights, weightOffset, weightStride, rows, from, to, out, outOffset);
         }
     }
 }

@@ -46,8 +46,8 @@ final class ChunkShape {
         lowRank = new LowRank(tokens, plan.headDim, rank);
         keyExtremes = extremes(plan.sparsity, tokens);
         valueExtremes = extremes(plan.sparsity, plan.width());
-        keyOutliers = new Csr(tokens, plan.headDim, 2 * keyExtremes * plan.headDim);
-        valueOutliers = new Csr(tokens, plan.width(), 2 * valueExtremes * tokens);
+        keyOutliers = new Csr(tokens, 1, plan.headDim, 2 * keyExtremes * plan.headDim);
+        valueOutliers = new Csr(tokens, kvHeads, plan.headDim, 2 * valueExtremes * tokens);
     }
 
     /** Half of the share {@code sparsity} of {@code length} numbers, rounded down. */

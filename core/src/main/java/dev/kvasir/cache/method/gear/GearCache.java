@@ -81,7 +81,12 @@ public final class GearCache implements CacheMethod {
                         "channel"),
                 CacheOption.choice("group", "64", "numbers that share a scale, but for kcvt", "16", "32", "64", "128"),
                 CacheOption.choice(
-                        "quantizer", "min_max", "how a group becomes codes; ggml at 4, 5, 8 bits", "min_max", "ggml"),
+                        "quantizer",
+                        "min_max",
+                        "how a group becomes codes: between its extremes, around zero, as q4_0, q5_0 and q8_0 do",
+                        "min_max",
+                        "symmetric",
+                        "ggml"),
                 CacheOption.number("rank", 4, "rank of a prompt's factors", "0 to 16"),
                 CacheOption.number("decode_rank", 2, "rank of the factors of a chunk of new tokens", "0 to rank"),
                 CacheOption.decimal("sparsity", "0.02", "share of outliers, half at either end", "0 to 0.1"),

@@ -16,8 +16,6 @@ final class GearPlan {
 
     private static final int MAX_RANK = 16;
     private static final int MAX_LOOPS = 8;
-    /** What an outlier's 16 bits can name. */
-    private static final int MAX_WIDTH = 1 << 16;
 
     private static final int MAX_BUFFER = 4096;
     private static final double MAX_SPARSITY = 0.1;
@@ -46,10 +44,6 @@ final class GearPlan {
         if (buffer < 32 || buffer > MAX_BUFFER || buffer % 32 != 0) {
             throw new InvalidInputException("gear: buffer=" + buffer + " is not possible, allowed: multiples of 32 up to "
                     + MAX_BUFFER);
-        }
-        if (width() > MAX_WIDTH) {
-            throw new InvalidInputException("gear: " + kvHeads + " heads of " + headDim + " channels are too many, allowed: "
-                    + MAX_WIDTH + " channels");
         }
         keys.check(headDim, buffer);
         values.check(headDim, buffer);
@@ -90,13 +84,19 @@ final class GearPlan {
             case "channel" -> Sharing.CHANNEL_GROUP;
             default -> throw new IllegalArgumentException("backbone " + name);
         };
-        return new Backbone(side, sharing, bits, settings.number("group"), quantizer(settings.text("quantizer"), bits));
+        return new Backbone(sharing, bits, settings.number("group"), quantizer(settings.text("quantizer"), bits));
     }
 
     private static Quantizer quantizer(String name, int bits) {
-        if (name.equals("min_max")) {
-            return Quantizer.MIN_MAX;
-        }
+        return switch (name) {
+            case "min_max" -> Quantizer.MIN_MAX;
+            case "symmetric" -> Quantizer.symmetric(bits);
+            case "ggml" -> ggml(bits);
+            default -> throw new IllegalArgumentException("quantizer " + name);
+        };
+    }
+
+    private static Quantizer ggml(int bits) {
         return switch (bits) {
             case 4 -> Quantizer.Q4_0;
             case 5 -> Quantizer.Q5_0;

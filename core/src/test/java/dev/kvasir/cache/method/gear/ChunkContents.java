@@ -24,12 +24,12 @@ record ChunkContents(float[][] d, float[][] l, float[][] s) {
                         chunk.keys.bytes(),
                         shape.keyOutliersAt(h),
                         0,
-                        shape.headDim(),
                         0,
                         shape.tokens,
                         tile,
                         0,
-                        shape.tokens);
+                        shape.tokens,
+                        1);
                 found.addOutliers(tile, first, shape.headDim());
             }
         }
@@ -48,19 +48,19 @@ record ChunkContents(float[][] d, float[][] l, float[][] s) {
         for (int h = 0; h < shape.kvHeads; h++) {
             found.addLowRank(shape, h, chunk.values.bytes(), shape.valueLowRankAt(h));
         }
-        if (shape.valueExtremes > 0) {
-            float[] tile = new float[width * shape.tokens];
+        for (int h = 0; h < shape.kvHeads && shape.valueExtremes > 0; h++) {
+            float[] tile = new float[shape.headDim() * shape.tokens];
             shape.valueOutliers.addTo(
                     chunk.values.bytes(),
                     shape.valueOutliersAt(),
-                    0,
-                    width,
+                    h,
                     0,
                     shape.tokens,
                     tile,
                     0,
-                    shape.tokens);
-            found.addOutliers(tile, 0, width);
+                    shape.tokens,
+                    1);
+            found.addOutliers(tile, h * shape.headDim(), shape.headDim());
         }
         return found;
     }

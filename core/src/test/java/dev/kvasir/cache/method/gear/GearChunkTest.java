@@ -86,6 +86,8 @@ class GearChunkTest {
         "token, TOKEN_GROUP, TOKEN_GROUP, 16, 2, 2, 80, 0.02",
         "channel, CHANNEL_GROUP, CHANNEL_GROUP, 64, 2, 2, 64, 0.04",
         "channel, CHANNEL_GROUP, CHANNEL_GROUP, 32, 5, 1, 64, 0",
+        "token, TOKEN_GROUP, TOKEN_GROUP, 16, 3, 2, 80, 0.02",
+        "kcvt, CHANNEL_CHUNK, TOKEN_LAYER, 64, 5, 2, 80, 0.02",
     })
     void takesOutAndQuantizesAsThePaperDoes(
             String backbone, Sharing keys, Sharing values, int group, int bits, int kvHeads, int headDim, double s) {
@@ -213,6 +215,7 @@ class GearChunkTest {
         falls("gear(variant=gear, sparsity=%s)", rows, "0", "0.02", "0.04", "0.08");
         falls("gear(variant=gear, bits=%s)", rows, "2", "3", "4", "5", "6", "8");
         falls("gear(variant=gear, backbone=kcvt, bits=%s)", rows, "2", "3", "4", "5", "6", "8");
+        falls("gear(quantizer=symmetric, bits=%s)", rows, "3", "4", "5", "6", "8");
         falls("gear(quantizer=ggml, backbone=token, bits=%s)", rows, "4", "5", "8");
     }
 
