@@ -72,7 +72,7 @@ public final class ChunkBuffer {
         int total = size() + tokens;
         return flushed(tokens) == 0
                 ? keys.wantedBytes(size(), total) + values.wantedBytes(tokens)
-                : keys.wantedBytes(0, total % capacity) + values.wantedBytesAnew(total % capacity);
+                : keys.wantedBytes(0, total % capacity) + values.wantedBytes(0, total % capacity);
     }
 
     /** Makes room for what a step of {@code tokens} tokens leaves here. */
@@ -83,7 +83,7 @@ public final class ChunkBuffer {
             values.reserve(tokens, claim);
         } else {
             keys.reserve(0, total % capacity, claim);
-            values.reserveAnew(total % capacity, claim);
+            values.reserve(0, total % capacity, claim);
         }
     }
 

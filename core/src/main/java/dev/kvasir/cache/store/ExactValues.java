@@ -77,14 +77,15 @@ public final class ExactValues implements ValueStore {
         }
     }
 
-    /** As {@link #wantedBytes} for a ring that {@linkplain #restart begins again} before the {@code tokens} tokens come. */
-    long wantedBytesAnew(int tokens) {
-        return pages.wantedBytes(pagesFor(tokens), 0, pagesFor(tokens));
+    /** Bytes needed before rows {@code from} to {@code to - 1} of a ring that starts at row 0 can be written. */
+    long wantedBytes(int from, int to) {
+        return from >= to ? 0 : pages.wantedBytes(pagesFor(to), from / pageTokens, pagesFor(to));
     }
 
-    /** Takes what {@link #wantedBytesAnew} counted. */
-    void reserveAnew(int tokens, PagePool.Claim claim) {
-        pages.reserve(pagesFor(tokens), 0, pagesFor(tokens), claim);
+    void reserve(int from, int to, PagePool.Claim claim) {
+        if (from < to) {
+            pages.reserve(pagesFor(to), from / pageTokens, pagesFor(to), claim);
+        }
     }
 
     private int pagesFor(int tokens) {

@@ -30,7 +30,8 @@ public final class PackedKeys implements BlockKeys {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }
 
-    private PackedKeys(Kernels kernels, PackedLayout layout, PageRun pages) {
+    /** A store over pages that others may write to. */
+    PackedKeys(Kernels kernels, PackedLayout layout, PageRun pages) {
         this.kernels = kernels;
         this.layout = layout;
         this.block = layout.axis() == Axis.PER_DEPTH ? Math.max(PANEL, layout.group()) : 1;
@@ -50,6 +51,11 @@ public final class PackedKeys implements BlockKeys {
     /** The layout of a page. */
     public PackedLayout layout() {
         return layout;
+    }
+
+    /** Sets the size after others wrote to the pages. */
+    void holds(int tokens) {
+        size = tokens;
     }
 
     /** The page that holds a slot. */

@@ -10,6 +10,8 @@ import dev.kvasir.model.Decoder;
 import dev.kvasir.model.Model;
 import dev.kvasir.tensor.Workers;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /** A model of core behind the lab's door: one decoder, one page pool, a cache per sequence. */
 public final class EngineModel implements StepModel {
@@ -50,16 +52,21 @@ public final class EngineModel implements StepModel {
         return new EngineSequence(spec, Caches.create(spec, cacheModel, pool, workers));
     }
 
-    /** Runs projections and MLPs once for all sequences; each cache is given the same states. */
+    /**
+     * Runs projections and MLPs once for all sequences whose tokens see each other exactly: each of their caches is given the
+     * same states. The others run alone.
+     */
     @Override
     public void feedAll(List<Sequence> sequences, int[] tokens, int from, int count) {
-        List<KvCache> caches = sequences.stream()
+        Map<Boolean, List<KvCache>> caches = sequences.stream()
                 .map(sequence -> ((EngineSequence) sequence).cache)
-                .toList();
-        if (caches.isEmpty()) {
-            return;
+                .collect(Collectors.partitioningBy(cache -> cache.storesFirst(count)));
+        if (!caches.get(false).isEmpty()) {
+            decoder.forward(new FanOutCache(caches.get(false)), tokens, from, count, unusedLogits);
         }
-        decoder.forward(new FanOutCache(caches), tokens, from, count, unusedLogits);
+        for (KvCache alone : caches.get(true)) {
+            decoder.forward(alone, tokens, from, count, unusedLogits);
+        }
     }
 
     private final class EngineSequence implements Sequence {
