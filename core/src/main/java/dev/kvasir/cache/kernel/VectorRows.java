@@ -34,6 +34,17 @@ final class VectorRows {
         return looksUp && rows >= (layout.bits() == 4 ? 2 : 3);
     }
 
+    /**
+     * The most rows to read from the codes: a codebook's are unpacked at the cost of two or three passes over them, linear ones
+     * at that of one.
+     */
+    static int rows(PackedLayout layout) {
+        if (!serves(layout, ROWS)) {
+            return 3;
+        }
+        return layout.quantizer().isCodebook() ? 3 * ROWS : ROWS;
+    }
+
     /** For lanes that are pairs of units, within one group if PER_DEPTH; up to {@link #ROWS} rows. */
     static void accumulate(
             PackedLayout layout,

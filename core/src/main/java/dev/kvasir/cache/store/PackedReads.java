@@ -10,9 +10,6 @@ import java.util.Arrays;
 
 /** Reads of one page of packed keys or values, by few query rows from the codes, by many from a tile unpacked once. */
 public final class PackedReads {
-    /** From so many query rows on, unpacking a tile once costs less than reading its codes for each row. */
-    private static final int UNPACK_ROWS = 4;
-
     /** Tokens of the widest code word. */
     private static final int WORD = 32;
 
@@ -45,14 +42,27 @@ public final class PackedReads {
             Scratch scratch) {
         int depth = channelTo - channelFrom;
         float[] work = scratch.work(Kernels.workSize(layout));
-        if (rows < UNPACK_ROWS) {
+        if (rows <= kernels.rowsFromCodes(layout)) {
             int whole = Math.ceilDiv(laneTo, PackedLayout.UNIT) * PackedLayout.UNIT;
             for (int r = 0; r < rows; r++) {
                 int at = outOffset + r * outStride;
-                int q = queryOffset + r * depth;
                 Arrays.fill(out, at, at + whole - laneFrom, 0f);
-                kernels.accumulate(layout, page, laneFrom, whole, channelFrom, channelTo, queries, q, out, at, work);
             }
+            kernels.accumulateRows(
+                    layout,
+                    page,
+                    laneFrom,
+                    whole,
+                    channelFrom,
+                    channelTo,
+                    queries,
+                    queryOffset,
+                    depth,
+                    rows,
+                    out,
+                    outOffset,
+                    outStride,
+                    work);
             return;
         }
         float[] tile = scratch.tile(depth * PANEL);
@@ -90,20 +100,22 @@ public final class PackedReads {
         int first = from / whole * whole;
         int last = Math.ceilDiv(end, whole) * whole;
         float[] work = scratch.work(Kernels.workSize(layout));
-        if (rows < UNPACK_ROWS) {
-            for (int r = 0; r < rows; r++) {
-                float[] x = weights;
-                int xOffset = weightOffset + r * weightStride;
-                if (first != from || last != end) {
-                    // Tokens of the border words that nobody asked for get weight 0.
-                    x = scratch.lanes(layout.depth());
-                    Arrays.fill(x, 0, last - first, 0f);
-                    System.arraycopy(weights, xOffset, x, from - first, end - from);
-                    xOffset = 0;
+        if (rows <= kernels.rowsFromCodes(layout)) {
+            float[] x = weights;
+            int xOffset = weightOffset;
+            int xStride = weightStride;
+            if (first != from || last != end) {
+                // Tokens of the border words that nobody asked for get weight 0.
+                xStride = last - first;
+                x = scratch.lanes(rows * xStride);
+                xOffset = 0;
+                Arrays.fill(x, 0, rows * xStride, 0f);
+                for (int r = 0; r < rows; r++) {
+                    System.arraycopy(weights, weightOffset + r * weightStride, x, r * xStride + from - first, end - from);
                 }
-                int o = outOffset + r * lanes;
-                kernels.accumulate(layout, page, laneFrom, laneTo, first, last, x, xOffset, out, o, work);
             }
+            kernels.accumulateRows(
+                    layout, page, laneFrom, laneTo, first, last, x, xOffset, xStride, rows, out, outOffset, lanes, work);
             return;
         }
         float[] tile = scratch.tile((last - first) * TILE_LANES);
