@@ -98,9 +98,15 @@ public record Csr(int tokens, int heads, int headDim, int entries) {
             int count = start(page, at, head * blocks() + block + 1) - begin;
             long first = at + indexBytes() + (long) begin * Entry.BYTES;
             int o = outOffset + block * BLOCK - from;
-            for (int r = 0; r < rows; r++) {
+            boolean whole = whole(block, from, to);
+            int r = 0;
+            for (; whole && r + 4 <= rows; r += 4) {
                 int q = queryOffset + r * headDim;
-                if (whole(block, from, to)) {
+                Entry.addToTokens4(page, first, count, queries, q, headDim, out, o + r * outStride, outStride);
+            }
+            for (; r < rows; r++) {
+                int q = queryOffset + r * headDim;
+                if (whole) {
                     Entry.addToTokens(page, first, count, queries, q, out, o + r * outStride);
                 } else {
                     addSome(page, first, count, block, from, to, queries, q, 1, 0, out, o + r * outStride, 0, 1);
@@ -127,10 +133,27 @@ public record Csr(int tokens, int heads, int headDim, int entries) {
             int to,
             float[] out,
             int outOffset) {
-        for (int r = 0; r < rows; r++) {
-            int w = weightOffset + r * weightStride;
-            int o = outOffset + r * headDim;
-            addToChannels(page, at, head, from, to, weights, w, 1, out, o, 1, 0);
+        for (int block = from / BLOCK; block * BLOCK < to; block++) {
+            int begin = start(page, at, head * blocks() + block);
+            int count = start(page, at, head * blocks() + block + 1) - begin;
+            long first = at + indexBytes() + (long) begin * Entry.BYTES;
+            boolean whole = whole(block, from, to);
+            int w = weightOffset + block * BLOCK - from;
+            int r = 0;
+            for (; whole && r + 4 <= rows; r += 4) {
+                int x = w + r * weightStride;
+                int o = outOffset + r * headDim;
+                Entry.addToChannels4(page, first, count, weights, x, weightStride, out, o, headDim);
+            }
+            for (; r < rows; r++) {
+                int x = w + r * weightStride;
+                int o = outOffset + r * headDim;
+                if (whole) {
+                    Entry.addToChannels(page, first, count, weights, x, 1, out, o, 1, 0);
+                } else {
+                    addSome(page, first, count, block, from, to, weights, x, 0, 1, out, o, 1, 0);
+                }
+            }
         }
     }
 
@@ -145,33 +168,15 @@ public record Csr(int tokens, int heads, int headDim, int entries) {
             int tileOffset,
             int channelStride,
             int tokenStride) {
-        addToChannels(page, at, head, from, to, ONE, 0, 0, tile, tileOffset, channelStride, tokenStride);
-    }
-
-    private void addToChannels(
-            MemorySegment page,
-            long at,
-            int head,
-            int from,
-            int to,
-            float[] x,
-            int xOffset,
-            int xToken,
-            float[] out,
-            int outOffset,
-            int outChannel,
-            int outToken) {
         for (int block = from / BLOCK; block * BLOCK < to; block++) {
             int begin = start(page, at, head * blocks() + block);
             int count = start(page, at, head * blocks() + block + 1) - begin;
             long first = at + indexBytes() + (long) begin * Entry.BYTES;
-            int token = block * BLOCK - from;
-            int xAt = xOffset + token * xToken;
-            int outAt = outOffset + token * outToken;
+            int t = tileOffset + (block * BLOCK - from) * tokenStride;
             if (whole(block, from, to)) {
-                Entry.addToChannels(page, first, count, x, xAt, xToken, out, outAt, outChannel, outToken);
+                Entry.addToChannels(page, first, count, ONE, 0, 0, tile, t, channelStride, tokenStride);
             } else {
-                addSome(page, first, count, block, from, to, x, xAt, 0, xToken, out, outAt, outChannel, outToken);
+                addSome(page, first, count, block, from, to, ONE, 0, 0, 0, tile, t, channelStride, tokenStride);
             }
         }
     }

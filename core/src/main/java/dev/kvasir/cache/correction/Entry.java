@@ -43,6 +43,54 @@ final class Entry {
         }
     }
 
+    /** {@link #addToTokens} for four rows, so that an entry is taken apart once. */
+    static void addToTokens4(
+            MemorySegment page,
+            long at,
+            int count,
+            float[] x,
+            int xAt,
+            int xStride,
+            float[] out,
+            int outAt,
+            int outStride) {
+        for (int i = 0; i < count; i++) {
+            int entry = page.get(INT, at + (long) i * BYTES);
+            int key = key(entry);
+            float delta = delta(entry);
+            int o = outAt + (key & (Csr.BLOCK - 1));
+            int in = xAt + (key >> Csr.SHIFT);
+            out[o] += x[in] * delta;
+            out[o + outStride] += x[in + xStride] * delta;
+            out[o + 2 * outStride] += x[in + 2 * xStride] * delta;
+            out[o + 3 * outStride] += x[in + 3 * xStride] * delta;
+        }
+    }
+
+    /** {@link #addToChannels} for four rows of values. */
+    static void addToChannels4(
+            MemorySegment page,
+            long at,
+            int count,
+            float[] x,
+            int xAt,
+            int xStride,
+            float[] out,
+            int outAt,
+            int outStride) {
+        for (int i = 0; i < count; i++) {
+            int entry = page.get(INT, at + (long) i * BYTES);
+            int key = key(entry);
+            float delta = delta(entry);
+            int o = outAt + (key >> Csr.SHIFT);
+            int in = xAt + (key & (Csr.BLOCK - 1));
+            out[o] += x[in] * delta;
+            out[o + outStride] += x[in + xStride] * delta;
+            out[o + 2 * outStride] += x[in + 2 * xStride] * delta;
+            out[o + 3 * outStride] += x[in + 3 * xStride] * delta;
+        }
+    }
+
     /** All entries of a {@link Csr} row for values or a tile: {@code out[channel, token] += x[token] * delta}. */
     static void addToChannels(
             MemorySegment page,

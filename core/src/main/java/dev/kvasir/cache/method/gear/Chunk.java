@@ -1,15 +1,18 @@
 package dev.kvasir.cache.method.gear;
 
+import static dev.kvasir.cache.kernel.Kernels.PANEL;
+
 import dev.kvasir.cache.Page;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.kernel.Kernels;
+import dev.kvasir.cache.kernel.PackedLayout;
 import dev.kvasir.cache.store.PackedReads;
 import dev.kvasir.cache.store.Scratch;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Tokens compressed at once, X ~ D + L + S: written once, then shared by all forks. Each read goes over the three parts in
- * turn; none is ever restored to a matrix.
+ * Tokens compressed at once, X ~ D + L + S: written once, then shared by all forks. A read by few query rows goes over the
+ * three parts in turn; for many rows a tile of 32 tokens of D + S is made once for all of them.
  */
 final class Chunk {
     final ChunkShape shape;
@@ -66,31 +69,60 @@ final class Chunk {
             int outStride,
             Scratch scratch) {
         int d = shape.headDim();
-        PackedReads.scores(
-                kernels,
-                shape.keyCodes,
-                keyCodes[kvHead],
-                from,
-                to,
-                0,
-                d,
-                queries,
-                queryOffset,
-                rows,
-                out,
-                outOffset,
-                outStride,
-                scratch);
+        PackedLayout codes = shape.keyCodes;
+        boolean tiles = shape.keyExtremes > 0 && rows > kernels.rowsFromCodes(codes);
+        if (tiles) {
+            scoresOfTiles(kernels, kvHead, queries, queryOffset, rows, from, to, out, outOffset, outStride, scratch);
+        } else {
+            PackedReads.scores(
+                    kernels,
+                    codes,
+                    keyCodes[kvHead],
+                    from,
+                    to,
+                    0,
+                    d,
+                    queries,
+                    queryOffset,
+                    rows,
+                    out,
+                    outOffset,
+                    outStride,
+                    scratch);
+        }
         if (shape.rank > 0) {
             float[] work = scratch.work(shape.lowRank.workSize(to - from, rows));
             long at = shape.keyLowRankAt(kvHead);
             shape.lowRank.addScores(
                     kernels, keys.bytes(), at, queries, queryOffset, rows, from, to, out, outOffset, outStride, work);
         }
-        if (shape.keyExtremes > 0) {
+        if (shape.keyExtremes > 0 && !tiles) {
             long at = shape.keyOutliersAt(kvHead);
             shape.keyOutliers.addScores(
                     keys.bytes(), at, 0, queries, queryOffset, rows, from, to, out, outOffset, outStride);
+        }
+    }
+
+    private void scoresOfTiles(
+            Kernels kernels,
+            int kvHead,
+            float[] queries,
+            int queryOffset,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int outOffset,
+            int outStride,
+            Scratch scratch) {
+        int d = shape.headDim();
+        long at = shape.keyOutliersAt(kvHead);
+        float[] work = scratch.work(Kernels.workSize(shape.keyCodes));
+        float[] tile = scratch.tile(d * PANEL);
+        for (int t = from; t < to; t += PANEL) {
+            kernels.unpack(shape.keyCodes, keyCodes[kvHead], t, t + PANEL, 0, d, tile, 0, PANEL, work);
+            shape.keyOutliers.addTo(keys.bytes(), at, 0, t, t + PANEL, tile, 0, PANEL, 1);
+            kernels.dots(queries, queryOffset, d, rows, tile, 0, d, out, outOffset + t - from, outStride);
         }
     }
 
@@ -107,23 +139,28 @@ final class Chunk {
             float[] out,
             int outOffset,
             Scratch scratch) {
-        int first = kvHead * shape.headDim();
-        int end = first + shape.headDim();
-        PackedReads.addWeighted(
-                kernels,
-                shape.valueCodes,
-                values.bytes(),
-                first,
-                end,
-                from,
-                to,
-                weights,
-                weightOffset,
-                weightStride,
-                rows,
-                out,
-                outOffset,
-                scratch);
+        int d = shape.headDim();
+        PackedLayout codes = shape.valueCodes;
+        boolean tiles = shape.valueExtremes > 0 && rows > kernels.rowsFromCodes(codes);
+        if (tiles) {
+            addTiles(kernels, kvHead, weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
+        } else {
+            PackedReads.addWeighted(
+                    kernels,
+                    codes,
+                    values.bytes(),
+                    kvHead * d,
+                    (kvHead + 1) * d,
+                    from,
+                    to,
+                    weights,
+                    weightOffset,
+                    weightStride,
+                    rows,
+                    out,
+                    outOffset,
+                    scratch);
+        }
         if (shape.rank > 0) {
             float[] work = scratch.work(shape.lowRank.workSize(to - from, rows));
             long at = shape.valueLowRankAt(kvHead);
@@ -141,10 +178,38 @@ final class Chunk {
                     outOffset,
                     work);
         }
-        if (shape.valueExtremes > 0) {
+        if (shape.valueExtremes > 0 && !tiles) {
             long at = shape.valueOutliersAt();
             shape.valueOutliers.addWeighted(
                     values.bytes(), at, kvHead, weights, weightOffset, weightStride, rows, from, to, out, outOffset);
+        }
+    }
+
+    private void addTiles(
+            Kernels kernels,
+            int kvHead,
+            float[] weights,
+            int weightOffset,
+            int weightStride,
+            int rows,
+            int from,
+            int to,
+            float[] out,
+            int outOffset,
+            Scratch scratch) {
+        int d = shape.headDim();
+        PackedLayout codes = shape.valueCodes;
+        float[] work = scratch.work(Kernels.workSize(codes));
+        float[] tile = scratch.tile(d * PANEL);
+        for (int first = from / PANEL * PANEL; first < to; first += PANEL) {
+            int last = first + PANEL;
+            kernels.unpack(codes, values.bytes(), kvHead * d, (kvHead + 1) * d, first, last, tile, 0, d, work);
+            shape.valueOutliers.addTo(values.bytes(), shape.valueOutliersAt(), kvHead, first, last, tile, 0, 1, d);
+            int begin = Math.max(from, first);
+            int count = Math.min(to, last) - begin;
+            int w = weightOffset + begin - from;
+            kernels.sums(
+                    weights, w, weightStride, rows, tile, (begin - first) * d, d, count, d, out, outOffset, d);
         }
     }
 }

@@ -69,6 +69,9 @@ final class Compressor {
         }
         float[] work = scratch.work(Kernels.workSize(layout));
         kernels.pack(layout, chunk.keyCodes[kvHead], 0, tokens, from, to, part.vectors, 0, tokens, work);
+        if (shape.rank == 0 && found == 0) {
+            return;
+        }
         float[] tile = scratch.tile(channels * BATCH);
         for (int t = 0; t < tokens; t += BATCH) {
             kernels.unpack(layout, chunk.keyCodes[kvHead], t, t + BATCH, from, to, tile, 0, BATCH, work);
@@ -134,6 +137,9 @@ final class Compressor {
         }
         float[] work = scratch.work(Kernels.workSize(layout));
         kernels.pack(layout, chunk.values.bytes(), 0, width, from, to, part.vectors, 0, width, work);
+        if (shape.rank == 0 && found == 0) {
+            return;
+        }
         kernels.unpack(layout, chunk.values.bytes(), 0, width, from, to, part.vectors, 0, width, work);
         for (int i = 0; i < tokens * width; i++) {
             workspace.values[from * width + i] -= part.vectors[i];

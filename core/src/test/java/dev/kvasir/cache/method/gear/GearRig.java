@@ -94,6 +94,11 @@ final class GearRig {
             }
 
             @Override
+            public float[] residual() {
+                throw new AssertionError("asked for the residual");
+            }
+
+            @Override
             public float[] keysBeforeRope() {
                 throw new AssertionError("asked for keys before RoPE");
             }
