@@ -32,7 +32,8 @@ public record Csr(int tokens, int heads, int headDim, int entries) {
     /** Checks the shape. */
     public Csr {
         if (tokens < 1 || heads < 1 || headDim < 1 || headDim > Entry.KEYS / BLOCK || entries < 0) {
-            throw new IllegalArgumentException(entries + " outliers in [" + tokens + "][" + heads + "][" + headDim + "]");
+            throw new IllegalArgumentException(
+                    entries + " outliers in [" + tokens + "][" + heads + "][" + headDim + "]");
         }
     }
 

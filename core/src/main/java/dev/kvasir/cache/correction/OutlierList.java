@@ -50,9 +50,9 @@ public final class OutlierList {
                         "outlier at token " + token + ", channel " + channel + " of " + layout);
             }
             long row = (long) (channel / layout.headDim()) * layout.blocks() + token / Csr.BLOCK;
-            long key = channel % layout.headDim() * Csr.BLOCK + token % Csr.BLOCK;
+            int key = channel % layout.headDim() * Csr.BLOCK + token % Csr.BLOCK;
             // Row, key, delta: in this order they sort as they are stored.
-            sorted[i] = (row << 32) | (key << 16) | (Entry.of(0, deltas[i]) >>> 16);
+            sorted[i] = (row << 32) | ((long) key << 16) | (Entry.of(0, deltas[i]) >>> 16);
         }
         Arrays.sort(sorted, 0, count);
         int row = 0;

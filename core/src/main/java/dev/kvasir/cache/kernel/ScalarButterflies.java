@@ -31,8 +31,7 @@ public final class ScalarButterflies implements Butterflies {
         columns(x, offset, rows, stride, lanes);
     }
 
-    static void gather(
-            float[] source, int[] order, int from, float[] x, int offset, int rows, int stride, int lanes) {
+    static void gather(float[] source, int[] order, int from, float[] x, int offset, int rows, int stride, int lanes) {
         for (int i = 0; i < rows; i++) {
             System.arraycopy(source, order[from + i] * stride, x, offset + i * stride, lanes);
         }

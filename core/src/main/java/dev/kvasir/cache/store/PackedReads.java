@@ -111,11 +111,13 @@ public final class PackedReads {
                 xOffset = 0;
                 Arrays.fill(x, 0, rows * xStride, 0f);
                 for (int r = 0; r < rows; r++) {
-                    System.arraycopy(weights, weightOffset + r * weightStride, x, r * xStride + from - first, end - from);
+                    System.arraycopy(
+                            weights, weightOffset + r * weightStride, x, r * xStride + from - first, end - from);
                 }
             }
             kernels.accumulateRows(
-                    layout, page, laneFrom, laneTo, first, last, x, xOffset, xStride, rows, out, outOffset, lanes, work);
+                    layout, page, laneFrom, laneTo, first, last, x, xOffset, xStride, rows, out, outOffset, lanes,
+                    work);
             return;
         }
         float[] tile = scratch.tile((last - first) * TILE_LANES);
@@ -124,19 +126,7 @@ public final class PackedReads {
             kernels.unpack(layout, page, lane, lane + width, first, last, tile, 0, width, work);
             int m = (from - first) * width;
             int o = outOffset + lane - laneFrom;
-            kernels.sums(
-                    weights,
-                    weightOffset,
-                    weightStride,
-                    rows,
-                    tile,
-                    m,
-                    width,
-                    end - from,
-                    width,
-                    out,
-                    o,
-                    lanes);
+            kernels.sums(weights, weightOffset, weightStride, rows, tile, m, width, end - from, width, out, o, lanes);
         }
     }
 }

@@ -137,7 +137,8 @@ class OutliersTest {
                 }
                 page.set(Entry.INT, at, good);
             }
-            // The last entry is token 39 of channel 79: the token after, the channel after, and a key before its neighbour's.
+            // The last entry is token 39 of channel 79: the token after, the channel after, and a key before its
+            // neighbour's.
             long last = layout.bytes() - 4;
             for (int key : new int[] {79 * 32 + 8, 80 * 32 + 7}) {
                 page.set(Entry.INT, last, key);

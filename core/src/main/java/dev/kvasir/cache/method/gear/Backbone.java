@@ -36,8 +36,8 @@ record Backbone(Sharing sharing, int bits, int group, Quantizer quantizer) {
     /** Checks that heads of {@code headDim} channels and chunks of whole buffers can be quantized so. */
     void check(int headDim, int buffer) {
         if (headDim % 16 != 0 || headDim > MAX_HEAD_DIM) {
-            throw new InvalidInputException("gear: heads of " + headDim + " channels, allowed: multiples of 16 up to "
-                    + MAX_HEAD_DIM);
+            throw new InvalidInputException(
+                    "gear: heads of " + headDim + " channels, allowed: multiples of 16 up to " + MAX_HEAD_DIM);
         }
         if (sharing == Sharing.TOKEN_GROUP && headDim % group != 0) {
             throw new InvalidInputException("gear: group=" + group + " does not divide the head's " + headDim
@@ -53,8 +53,7 @@ record Backbone(Sharing sharing, int bits, int group, Quantizer quantizer) {
         return switch (sharing) {
             case CHANNEL_CHUNK -> new PackedLayout(tokens, headDim, bits, tokens, Axis.PER_DEPTH, quantizer);
             case CHANNEL_GROUP -> new PackedLayout(tokens, headDim, bits, group, Axis.PER_DEPTH, quantizer);
-            case TOKEN_LAYER, TOKEN_GROUP ->
-                new PackedLayout(tokens, headDim, bits, group, Axis.PER_LANE, quantizer);
+            case TOKEN_LAYER, TOKEN_GROUP -> new PackedLayout(tokens, headDim, bits, group, Axis.PER_LANE, quantizer);
         };
     }
 
@@ -63,8 +62,7 @@ record Backbone(Sharing sharing, int bits, int group, Quantizer quantizer) {
         return switch (sharing) {
             case TOKEN_LAYER -> new PackedLayout(width, tokens, bits, width, Axis.PER_DEPTH, quantizer);
             case TOKEN_GROUP -> new PackedLayout(width, tokens, bits, group, Axis.PER_DEPTH, quantizer);
-            case CHANNEL_CHUNK, CHANNEL_GROUP ->
-                new PackedLayout(width, tokens, bits, group, Axis.PER_LANE, quantizer);
+            case CHANNEL_CHUNK, CHANNEL_GROUP -> new PackedLayout(width, tokens, bits, group, Axis.PER_LANE, quantizer);
         };
     }
 }

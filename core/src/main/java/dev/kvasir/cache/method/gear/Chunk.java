@@ -208,8 +208,7 @@ final class Chunk {
             int begin = Math.max(from, first);
             int count = Math.min(to, last) - begin;
             int w = weightOffset + begin - from;
-            kernels.sums(
-                    weights, w, weightStride, rows, tile, (begin - first) * d, d, count, d, out, outOffset, d);
+            kernels.sums(weights, w, weightStride, rows, tile, (begin - first) * d, d, count, d, out, outOffset, d);
         }
     }
 }

@@ -81,8 +81,8 @@ final class ChunkFile {
 
     private static boolean sound(Chunk chunk) {
         ChunkShape shape = chunk.shape;
-        boolean sound = shape.valueExtremes == 0
-                || shape.valueOutliers.sound(chunk.values.bytes(), shape.valueOutliersAt());
+        boolean sound =
+                shape.valueExtremes == 0 || shape.valueOutliers.sound(chunk.values.bytes(), shape.valueOutliersAt());
         for (int h = 0; h < shape.kvHeads && shape.keyExtremes > 0; h++) {
             sound &= shape.keyOutliers.sound(chunk.keys.bytes(), shape.keyOutliersAt(h));
         }

@@ -96,7 +96,7 @@ final class ChunkShape {
     Footprint footprint() {
         return new Footprint(
                 kvHeads * keyCodes.codeBytes() + valueCodes.codeBytes(),
-                kvHeads * keyCodes.scaleBytes() + valueCodes.scaleBytes() + 2 * kvHeads * lowRank.bytes(),
+                kvHeads * keyCodes.scaleBytes() + valueCodes.scaleBytes() + 2L * kvHeads * lowRank.bytes(),
                 0,
                 kvHeads * bytes(keyOutliers) + bytes(valueOutliers),
                 0);

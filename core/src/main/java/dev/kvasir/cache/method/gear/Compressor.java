@@ -123,8 +123,7 @@ final class Compressor {
         return batch(shape.valueCodes);
     }
 
-    private void valueTokens(
-            Chunk chunk, int from, int to, Workspace workspace, Workspace.Part part, Scratch scratch) {
+    private void valueTokens(Chunk chunk, int from, int to, Workspace workspace, Workspace.Part part, Scratch scratch) {
         ChunkShape shape = chunk.shape;
         PackedLayout layout = shape.valueCodes;
         int width = layout.lanes();

@@ -7,6 +7,7 @@ import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Footprint;
+import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.RestorableCache;
 import dev.kvasir.cache.attention.SequenceCache;
@@ -54,6 +55,25 @@ public final class GearCache implements CacheMethod {
     @Override
     public String source() {
         return "Kang et al., GEAR, 2024, arXiv 2403.05527";
+    }
+
+    @Override
+    public MethodNotes notes() {
+        return new MethodNotes(
+                "The error of a good quantizer still has structure: a few huge entries, which also stretch the ranges of"
+                        + " their groups, and a part that tokens share. So the largest and smallest entries of each key"
+                        + " channel and value token are stored apart, any quantizer takes the rest, and factors of a low"
+                        + " rank approximate, head by head, what that left over. gear-l keeps no outliers: most of the"
+                        + " gain for a fraction of the bytes. New tokens stay exact until a buffer of them is full.",
+                "bits + 32 / group (kcvt: keys 32 / tokens of the chunk, values 32 / channels of all heads)"
+                        + " + 16 rank (1 / tokens of the chunk + 1 / channels of the head), for gear + 32 sparsity; more"
+                        + " while tokens are exact",
+                List.of(
+                        "LLaMA3-8B, GSM8K with chain of thought, 2 bits: 54.21 exact, KIVI 30.17, GEAR 54.59",
+                        "2 bits, bytes against F16: KIVI with groups of 64 21.7 %, GEAR-L 23.6 %, GEAR 27.6 %",
+                        "4 bits, bytes against F16: KCVT 27.1 %, GEAR-L 29.0 %, GEAR 31.0 %",
+                        "peak memory up to 2.39 times less, throughput 2.10 to 5.07 times as high as F16"),
+                List.of());
     }
 
     @Override

@@ -33,8 +33,9 @@ final class GearLayer implements LayerStore {
     private final Compressor compressor;
     private final List<Chunk> chunks;
     private final ChunkBuffer[] buffers;
-    private final Keys[] keys;
-    private final Values[] values;
+    private final GearSlots slots;
+    private final KeyReader[] keys;
+    private final ValueReader[] values;
     /** The pages of the chunk that the coming step makes. */
     private @Nullable Chunk coming;
 
@@ -70,11 +71,12 @@ final class GearLayer implements LayerStore {
         this.compressor = new Compressor(kernels, plan.loops);
         this.chunks = chunks;
         this.buffers = buffers;
-        keys = new Keys[plan.kvHeads];
-        values = new Values[plan.kvHeads];
+        slots = new GearSlots(kernels, chunks, buffers);
+        keys = new KeyReader[plan.kvHeads];
+        values = new ValueReader[plan.kvHeads];
         for (int h = 0; h < plan.kvHeads; h++) {
-            keys[h] = new Keys(h);
-            values[h] = new Values(h);
+            keys[h] = slots.keys(h);
+            values[h] = slots.values(h);
         }
     }
 
@@ -90,12 +92,7 @@ final class GearLayer implements LayerStore {
 
     @Override
     public int size() {
-        return inChunks() + buffers[0].size();
-    }
-
-    /** Tokens in chunks. */
-    private int inChunks() {
-        return chunks.isEmpty() ? 0 : chunks.getLast().end();
+        return slots.size();
     }
 
     @Override
@@ -135,7 +132,7 @@ final class GearLayer implements LayerStore {
         int flushed = buffers[0].flushed(tokens);
         if (flushed > 0 && !hasRoom(flushed, tokens)) {
             dropComing();
-            coming = new Chunk(plan.chunk(flushed, tokens), inChunks(), claim);
+            coming = new Chunk(plan.chunk(flushed, tokens), slots.inChunks(), claim);
         }
     }
 
@@ -267,14 +264,14 @@ final class GearLayer implements LayerStore {
     /** What is compressed stays: only the buffer can be forgotten. */
     @Override
     public int smallestSize() {
-        return inChunks();
+        return slots.inChunks();
     }
 
     @Override
     public void truncate(int size) {
         dropComing();
         for (ChunkBuffer buffer : buffers) {
-            buffer.truncate(size - inChunks());
+            buffer.truncate(size - slots.inChunks());
         }
     }
 
@@ -315,15 +312,15 @@ final class GearLayer implements LayerStore {
     public void read(DataInput in, int size) throws IOException {
         int found = in.readInt();
         if (found < 0 || found > size / plan.buffer) {
-            throw new CacheFileException("gear chunks: found " + found + ", allowed for " + size + " tokens are 0 to "
-                    + size / plan.buffer);
+            throw new CacheFileException(
+                    "gear chunks: found " + found + ", allowed for " + size + " tokens are 0 to " + size / plan.buffer);
         }
         for (int i = 0; i < found; i++) {
-            chunks.add(ChunkFile.read(plan, in, inChunks(), size, pool));
+            chunks.add(ChunkFile.read(plan, in, slots.inChunks(), size, pool));
         }
-        int left = size - inChunks();
+        int left = size - slots.inChunks();
         if (left >= plan.buffer) {
-            throw new CacheFileException("gear chunks: " + inChunks() + " of " + size + " tokens, which leaves " + left
+            throw new CacheFileException("gear chunks: " + slots.inChunks() + " of " + size + " tokens, which leaves " + left
                     + " for a buffer of " + plan.buffer);
         }
         for (ChunkBuffer buffer : buffers) {
@@ -338,106 +335,6 @@ final class GearLayer implements LayerStore {
         chunks.clear();
         for (ChunkBuffer buffer : buffers) {
             buffer.release();
-        }
-    }
-
-    /** The chunk that has a slot; their number if the buffer has it. */
-    private int chunkOf(int slot) {
-        int low = 0;
-        int high = chunks.size();
-        while (low < high) {
-            int middle = low + high >>> 1;
-            if (chunks.get(middle).end() <= slot) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        return low;
-    }
-
-    private final class Keys implements KeyReader {
-        private final int kvHead;
-
-        Keys(int kvHead) {
-            this.kvHead = kvHead;
-        }
-
-        @Override
-        public int size() {
-            return GearLayer.this.size();
-        }
-
-        @Override
-        public void scores(
-                float[] queries,
-                int query,
-                int rows,
-                int from,
-                int to,
-                float[] out,
-                int outOffset,
-                int outStride,
-                Scratch scratch) {
-            int slot = from;
-            for (int i = chunkOf(from); i < chunks.size() && slot < to; i++) {
-                Chunk chunk = chunks.get(i);
-                int end = Math.min(to, chunk.end());
-                int at = outOffset + slot - from;
-                int first = slot - chunk.start;
-                int last = end - chunk.start;
-                chunk.scores(kernels, kvHead, queries, query, rows, first, last, out, at, outStride, scratch);
-                slot = end;
-            }
-            if (slot < to) {
-                KeyReader newest = buffers[kvHead].keys();
-                int first = slot - inChunks();
-                int last = to - inChunks();
-                int at = outOffset + slot - from;
-                newest.scores(queries, query, rows, first, last, out, at, outStride, scratch);
-            }
-        }
-    }
-
-    private final class Values implements ValueReader {
-        private final int kvHead;
-
-        Values(int kvHead) {
-            this.kvHead = kvHead;
-        }
-
-        @Override
-        public int size() {
-            return GearLayer.this.size();
-        }
-
-        @Override
-        public void addWeighted(
-                float[] weights,
-                int weightOffset,
-                int stride,
-                int rows,
-                int from,
-                int to,
-                float[] out,
-                int outOffset,
-                Scratch scratch) {
-            int slot = from;
-            for (int i = chunkOf(from); i < chunks.size() && slot < to; i++) {
-                Chunk chunk = chunks.get(i);
-                int end = Math.min(to, chunk.end());
-                int w = weightOffset + slot - from;
-                int first = slot - chunk.start;
-                int last = end - chunk.start;
-                chunk.addWeighted(kernels, kvHead, weights, w, stride, rows, first, last, out, outOffset, scratch);
-                slot = end;
-            }
-            if (slot < to) {
-                ValueReader newest = buffers[kvHead].values();
-                int w = weightOffset + slot - from;
-                int first = slot - inChunks();
-                newest.addWeighted(weights, w, stride, rows, first, to - inChunks(), out, outOffset, scratch);
-            }
         }
     }
 }

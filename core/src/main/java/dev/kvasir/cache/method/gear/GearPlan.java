@@ -42,8 +42,8 @@ final class GearPlan {
         keys = backbone("k", settings);
         values = backbone("v", settings);
         if (buffer < 32 || buffer > MAX_BUFFER || buffer % 32 != 0) {
-            throw new InvalidInputException("gear: buffer=" + buffer + " is not possible, allowed: multiples of 32 up to "
-                    + MAX_BUFFER);
+            throw new InvalidInputException(
+                    "gear: buffer=" + buffer + " is not possible, allowed: multiples of 32 up to " + MAX_BUFFER);
         }
         keys.check(headDim, buffer);
         values.check(headDim, buffer);
@@ -57,7 +57,8 @@ final class GearPlan {
         decodeRank = lowRank ? settings.number("decode_rank") : 0;
         double share = settings.decimal("sparsity");
         if (share > MAX_SPARSITY) {
-            throw new InvalidInputException("gear: sparsity=" + share + " is not possible, allowed: 0 to " + MAX_SPARSITY);
+            throw new InvalidInputException(
+                    "gear: sparsity=" + share + " is not possible, allowed: 0 to " + MAX_SPARSITY);
         }
         sparsity = settings.text("variant").equals("gear") ? share : 0;
         decodeShape = new ChunkShape(this, buffer, decodeRank);
@@ -126,8 +127,7 @@ final class GearPlan {
     /** Bytes of {@code layers} layers of a prompt of {@code tokens} tokens. */
     Footprint estimate(int tokens, int layers) {
         int compressed = tokens / buffer * buffer;
-        Footprint sum = new Footprint(
-                0, 0, kvHeads * ChunkBuffer.bytes(dtype, headDim, tokens - compressed), 0, 0);
+        Footprint sum = new Footprint(0, 0, kvHeads * ChunkBuffer.bytes(dtype, headDim, tokens - compressed), 0, 0);
         if (compressed > 0) {
             sum = sum.plus(new ChunkShape(this, compressed, rank).footprint());
         }

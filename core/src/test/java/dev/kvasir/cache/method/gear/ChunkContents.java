@@ -21,15 +21,7 @@ record ChunkContents(float[][] d, float[][] l, float[][] s) {
             if (shape.keyExtremes > 0) {
                 float[] tile = new float[shape.headDim() * shape.tokens];
                 shape.keyOutliers.addTo(
-                        chunk.keys.bytes(),
-                        shape.keyOutliersAt(h),
-                        0,
-                        0,
-                        shape.tokens,
-                        tile,
-                        0,
-                        shape.tokens,
-                        1);
+                        chunk.keys.bytes(), shape.keyOutliersAt(h), 0, 0, shape.tokens, tile, 0, shape.tokens, 1);
                 found.addOutliers(tile, first, shape.headDim());
             }
         }
@@ -51,15 +43,7 @@ record ChunkContents(float[][] d, float[][] l, float[][] s) {
         for (int h = 0; h < shape.kvHeads && shape.valueExtremes > 0; h++) {
             float[] tile = new float[shape.headDim() * shape.tokens];
             shape.valueOutliers.addTo(
-                    chunk.values.bytes(),
-                    shape.valueOutliersAt(),
-                    h,
-                    0,
-                    shape.tokens,
-                    tile,
-                    0,
-                    shape.tokens,
-                    1);
+                    chunk.values.bytes(), shape.valueOutliersAt(), h, 0, shape.tokens, tile, 0, shape.tokens, 1);
             found.addOutliers(tile, h * shape.headDim(), shape.headDim());
         }
         return found;
@@ -106,7 +90,8 @@ record ChunkContents(float[][] d, float[][] l, float[][] s) {
     /** All bytes of both pages. */
     static byte[][] bytes(Chunk chunk) {
         return new byte[][] {
-            chunk.keys.bytes().toArray(ValueLayout.JAVA_BYTE), chunk.values.bytes().toArray(ValueLayout.JAVA_BYTE)
+            chunk.keys.bytes().toArray(ValueLayout.JAVA_BYTE),
+            chunk.values.bytes().toArray(ValueLayout.JAVA_BYTE)
         };
     }
 }

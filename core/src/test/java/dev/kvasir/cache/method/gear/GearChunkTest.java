@@ -178,7 +178,8 @@ class GearChunkTest {
         double[] sparse = errors("gear(variant=gear, rank=0, decode_rank=0" + options, 1, 128, rows);
         double[] both = errors("gear(variant=gear" + options, 1, 128, rows);
         for (int side = 0; side < 2; side++) {
-            // The note's own run of numpy: 0.518 alone, 0.493, 0.399, 0.383. Nearly white noise is left for the factors.
+            // The note's own run of numpy: 0.518 alone, 0.493, 0.399, 0.383. Nearly white noise is left for the
+            // factors.
             assertThat(lowRank[side]).isLessThan(0.985 * alone[side]);
             assertThat(sparse[side]).isLessThan(0.85 * alone[side]);
             assertThat(both[side]).isLessThan(0.985 * sparse[side]).isLessThan(0.85 * lowRank[side]);
@@ -248,8 +249,10 @@ class GearChunkTest {
                 "gear(variant=gear, sparsity=0, rank=0, decode_rank=0, " + options + ")", 2, 64, rows, pool);
         Chunk lowRank = GearRig.chunk("gear(variant=gear-l, " + options + ")", 2, 64, rows, pool);
         assertThat(ChunkContents.bytes(none)).isDeepEqualTo(ChunkContents.bytes(alone));
-        assertThat(ChunkContents.keys(lowRank).d()).isDeepEqualTo(ChunkContents.keys(alone).d());
-        assertThat(ChunkContents.values(lowRank).d()).isDeepEqualTo(ChunkContents.values(alone).d());
+        assertThat(ChunkContents.keys(lowRank).d())
+                .isDeepEqualTo(ChunkContents.keys(alone).d());
+        assertThat(ChunkContents.values(lowRank).d())
+                .isDeepEqualTo(ChunkContents.values(alone).d());
         assertThat(alone.keys.size()).isEqualTo(2 * alone.shape.keyCodes.bytes());
         assertThat(alone.values.size()).isEqualTo(alone.shape.valueCodes.bytes());
     }

@@ -16,6 +16,7 @@ import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Steps;
 import dev.kvasir.cache.attention.SequenceCache;
 import dev.kvasir.cache.kernel.Element;
+import dev.kvasir.cache.store.Scratch;
 import dev.kvasir.tensor.Workers;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -41,7 +42,8 @@ class GearTest {
     @ValueSource(strings = {"f16", "bf16", "f32"})
     void untilTheFirstChunkNothingChanges(String dtype) {
         try (PagePool pool = Steps.pool();
-                SequenceCache gear = GearRig.create("gear(variant=gear, buffer=128, dtype=" + dtype + ")", SHAPE, pool);
+                SequenceCache gear =
+                        GearRig.create("gear(variant=gear, buffer=128, dtype=" + dtype + ")", SHAPE, pool);
                 KvCache exact = GearRig.create("exact(" + dtype + ")", SHAPE, pool)) {
             for (int count : new int[] {50, 1, 1, 70, 1, 3, 1}) {
                 assertThat(steps.feed(gear, count)).isEqualTo(steps.feed(exact, count));
@@ -118,7 +120,7 @@ class GearTest {
             keys.addAll(List.of(ChunkContents.keys(chunk).sum()));
             values.addAll(List.of(ChunkContents.values(chunk).sum()));
         }
-        boolean exact = cache.spec().options().get("dtype").equals("f32");
+        boolean exact = "f32".equals(cache.spec().options().get("dtype"));
         for (int t = keys.size(); t < first + count; t++) {
             keys.add(row(made.states(0, t, 1).keys(), width, exact || t >= first));
             values.add(row(made.states(0, t, 1).values(), width, exact || t >= first));
@@ -170,6 +172,31 @@ class GearTest {
                 value += weights[i] * values.get(i)[channel + c];
             }
             out[at + c] = (float) (value / sum);
+        }
+    }
+
+    @Test
+    void valuesAreReadFromAnySlotToAnyOther() {
+        try (PagePool pool = Steps.pool();
+                SequenceCache cache = GearRig.create("gear(variant=gear, sparsity=0.05)", SHAPE, pool)) {
+            steps.feed(cache, 140);
+            steps.feed(cache, 60);
+            steps.feed(cache, 30);
+            GearLayer layer = GearRig.layer(cache);
+            Scratch scratch = new Scratch();
+            for (int rows : new int[] {1, 4, 9}) {
+                float[] ones = new float[rows * 230];
+                java.util.Arrays.fill(ones, 1f);
+                float[] whole = new float[rows * 64];
+                layer.values(1).addWeighted(ones, 0, 230, rows, 0, 230, whole, 0, scratch);
+                float[] parts = new float[rows * 64];
+                for (int from = 0; from < 230; ) {
+                    int to = Math.min(230, from + 1 + random.nextInt(90));
+                    layer.values(1).addWeighted(ones, from, 230, rows, from, to, parts, 0, scratch);
+                    from = to;
+                }
+                Steps.assertClose(parts, whole, 1e-5);
+            }
         }
     }
 
@@ -230,8 +257,7 @@ class GearTest {
     }
 
     private static KvCache load(byte[] bytes, PagePool pool) throws IOException {
-        return Caches.load(
-                new ByteArrayInputStream(bytes), "model", CacheModel.of(SHAPE), pool, Steps.sequential());
+        return Caches.load(new ByteArrayInputStream(bytes), "model", CacheModel.of(SHAPE), pool, Steps.sequential());
     }
 
     @ParameterizedTest
@@ -279,9 +305,9 @@ class GearTest {
     @Test
     void decodingAllocatesWhatTheFormulaSays() {
         // Of one head of 64 channels: codes, scales and zeros, factors, then keys' and values' outliers.
-        long prompt = 2 * (128 * 64 / 4 + 4 * 128 + 2 * 4 * (128 + 64));
-        long promptOutliers = (4 * 64 * 2 + 4 * 4) + (4 * 128 * 0);
-        long decoded = 2 * (64 * 64 / 4 + 4 * 64 + 2 * 2 * (64 + 64));
+        long prompt = 2L * (128 * 64 / 4 + 4 * 128 + 2 * 4 * (128 + 64));
+        long promptOutliers = 4L * 64 * 2 + 4 * 4;
+        long decoded = 2L * (64 * 64 / 4 + 4 * 64 + 2 * 2 * (64 + 64));
         CacheShape shape = new CacheShape(1, 1, 1, 64, 16);
         Steps made = new Steps(shape, 3);
         PagePool pool = Steps.pool();
@@ -305,8 +331,10 @@ class GearTest {
     @ParameterizedTest
     @CsvSource({"gear-l, 2, 197632, 197632", "gear-l, 4, 296448, 312320", "gear, 2, 239104, 230912"})
     void takesTheBytesOfThePaper(String variant, int bits, long keyBytes, long valueBytes) {
-        // The specification's example: one head of 128 channels, 4096 tokens. Its 41,940 bytes of outliers are 2 % of all; by
-        // whole outliers of a vector there are 80 of a key channel and 2 of a value token, and 512 bytes of block starts.
+        // The specification's example: one head of 128 channels, 4096 tokens. Its 41,940 bytes of outliers are 2 % of
+        // all; by
+        // whole outliers of a vector there are 80 of a key channel and 2 of a value token, and 512 bytes of block
+        // starts.
         float[][] rows = new float[4096][128];
         for (float[] row : rows) {
             for (int c = 0; c < 128; c++) {
@@ -403,10 +431,13 @@ class GearTest {
             good = out.toByteArray();
         }
         assertThat(readLayer(good, 140)).isEqualTo("good");
-        for (int[] change : new int[][] {{0, -1}, {0, 3}, {0, Integer.MAX_VALUE}, {4, 0}, {4, 63}, {4, 192}, {8, 3}, {8, -1}}) {
+        for (int[] change :
+                new int[][] {{0, -1}, {0, 3}, {0, Integer.MAX_VALUE}, {4, 0}, {4, 63}, {4, 192}, {8, 3}, {8, -1}}) {
             byte[] hostile = good.clone();
             ByteBuffer.wrap(hostile).putInt(change[0], change[1]);
-            assertThat(readLayer(hostile, 140)).as("%d at %d", change[1], change[0]).startsWith("saved cache: gear");
+            assertThat(readLayer(hostile, 140))
+                    .as("%d at %d", change[1], change[0])
+                    .startsWith("saved cache: gear");
         }
         assertThat(readLayer(good, 300)).contains("leaves 172 for a buffer of 64");
         // The last bytes of the values' page are outliers: places beyond all tokens.

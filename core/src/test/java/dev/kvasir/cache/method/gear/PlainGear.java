@@ -38,8 +38,16 @@ final class PlainGear {
         }
         float mean = (float) (sum / length);
         Comparator<Integer> byValue = Comparator.comparingDouble(i -> key ? x[i][vector] : x[vector][i]);
-        int[] up = IntStream.range(0, length).boxed().sorted(byValue).mapToInt(i -> i).toArray();
-        int[] down = IntStream.range(0, length).boxed().sorted(byValue.reversed()).mapToInt(i -> i).toArray();
+        int[] up = IntStream.range(0, length)
+                .boxed()
+                .sorted(byValue)
+                .mapToInt(i -> i)
+                .toArray();
+        int[] down = IntStream.range(0, length)
+                .boxed()
+                .sorted(byValue.reversed())
+                .mapToInt(i -> i)
+                .toArray();
         int taken = 0;
         for (int i = 0; i < extremes; i++) {
             mark(key, vector, up[i], mean, filled);
