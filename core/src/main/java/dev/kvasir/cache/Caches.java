@@ -5,6 +5,7 @@ import dev.kvasir.cache.attention.SavedCache;
 import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
+import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
@@ -28,6 +29,7 @@ public final class Caches {
             new ExactCache(), //
             new KiviCache(),
             new BlockCache(),
+            new GearCache(),
             new RotateKvCache(),
             new MikvCache(),
             new KvQuantCache(),

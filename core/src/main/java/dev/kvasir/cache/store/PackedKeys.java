@@ -11,7 +11,6 @@ import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * Keys as codes of a few bits: lanes are tokens, the depth runs over channels.
@@ -282,43 +281,26 @@ public final class PackedKeys implements BlockKeys, RowKeys {
             int outStride,
             Scratch scratch) {
         int lanes = layout.lanes();
-        int depth = channelTo - channelFrom;
         int slot = from;
         while (slot < to) {
             int lane = slot % lanes;
             int end = Math.min(lanes, lane + to - slot);
             int o = outOffset + slot - from;
-            MemorySegment page = page(slot);
-            if (rows <= kernels.rowsFromCodes(layout)) {
-                int whole = Math.ceilDiv(end, PackedLayout.UNIT) * PackedLayout.UNIT;
-                float[] work = scratch.work(Kernels.workSize(layout));
-                for (int r = 0; r < rows; r++) {
-                    Arrays.fill(out, o + r * outStride, o + r * outStride + whole - lane, 0f);
-                }
-                kernels.accumulateRows(
-                        layout,
-                        page,
-                        lane,
-                        whole,
-                        channelFrom,
-                        channelTo,
-                        queries,
-                        queryOffset,
-                        depth,
-                        rows,
-                        out,
-                        o,
-                        outStride,
-                        work);
-            } else {
-                float[] tile = scratch.tile(depth * PANEL);
-                float[] work = scratch.work(Kernels.workSize(layout));
-                for (int panel = lane; panel < end; panel += PANEL) {
-                    int past = Math.min(panel + PANEL, lanes);
-                    kernels.unpack(layout, page, panel, past, channelFrom, channelTo, tile, 0, PANEL, work);
-                    kernels.dots(queries, queryOffset, depth, rows, tile, 0, depth, out, o + panel - lane, outStride);
-                }
-            }
+            PackedReads.scores(
+                    kernels,
+                    layout,
+                    page(slot),
+                    lane,
+                    end,
+                    channelFrom,
+                    channelTo,
+                    queries,
+                    queryOffset,
+                    rows,
+                    out,
+                    o,
+                    outStride,
+                    scratch);
             slot += end - lane;
         }
     }

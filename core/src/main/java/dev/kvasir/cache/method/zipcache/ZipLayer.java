@@ -156,7 +156,9 @@ final class ZipLayer implements LayerStore {
         }
         long wanted = tail.size() > 0 ? tail.wantedBytes(0) : 0;
         int tokens = flushed(count);
-        return isComing(tokens) ? wanted : wanted + new ZipSegment(plan, tokens, flushedHigh(count), pool, kernels).wantedBytes();
+        return isComing(tokens)
+                ? wanted
+                : wanted + new ZipSegment(plan, tokens, flushedHigh(count), pool, kernels).wantedBytes();
     }
 
     @Override

@@ -49,7 +49,12 @@ final class ZipSegment {
                 set(plan, false, tokens - highTokens, pool, kernels),
                 new TokenNumbers(pool, plan.selections() * ZipPlan.words(tokens)),
                 new ExactValues(
-                        pool, kernels, Element.F16, plan.shape().headDim(), plan.shape().kvHeads(), 0));
+                        pool,
+                        kernels,
+                        Element.F16,
+                        plan.shape().headDim(),
+                        plan.shape().kvHeads(),
+                        0));
     }
 
     private ZipSegment(
@@ -185,8 +190,7 @@ final class ZipSegment {
 
     /** Codes and parameters of both sets; factors count as scales, selections as indices. */
     Footprint footprint() {
-        Footprint sum =
-                new Footprint(0, factors.footprint().total(), 0, selection.bytes(), 0);
+        Footprint sum = new Footprint(0, factors.footprint().total(), 0, selection.bytes(), 0);
         for (ZipSet set : sets()) {
             sum = sum.plus(set.footprint());
         }
@@ -221,8 +225,7 @@ final class ZipSegment {
                 chosen += Integer.bitCount(selection.number(row * words + i));
             }
             if (chosen != highTokens) {
-                throw new CacheFileException(
-                        "salient tokens of a head: found " + chosen + ", expected " + highTokens);
+                throw new CacheFileException("salient tokens of a head: found " + chosen + ", expected " + highTokens);
             }
         }
         factors.read(in, plan.separatesChannels() ? plan.shape().kvHeads() : 0);

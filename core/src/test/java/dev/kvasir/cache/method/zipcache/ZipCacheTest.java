@@ -66,8 +66,8 @@ final class ZipCacheTest {
         Steps wide = new Steps(shape, random.nextLong());
         int interval = spec.contains("interval=40") ? 40 : spec.contains("interval=37") ? 37 : 100;
         boolean allRows = spec.contains("recent=1");
-        ZipReference plain = new ZipReference(
-                shape, wide, new ProbeRows(allRows ? 1 : 0.05, allRows ? 0 : 0.05, interval, 0));
+        ZipReference plain =
+                new ZipReference(shape, wide, new ProbeRows(allRows ? 1 : 0.05, allRows ? 0 : 0.05, interval, 0));
         plain.interval = interval;
         plain.perLayer = spec.contains("scope=layer");
         plain.rowsPerHead = spec.contains("v_rows=head");
@@ -157,7 +157,8 @@ final class ZipCacheTest {
                 assertThat(layer(cache).segments()).hasSize(1 + i / 100);
             }
             assertThat(layer(cache).segments().stream().map(ZipSegment::tokens)).containsExactly(250, 100, 100);
-            assertThat(layer(cache).segments().stream().map(ZipSegment::highTokens)).containsExactly(150, 60, 60);
+            assertThat(layer(cache).segments().stream().map(ZipSegment::highTokens))
+                    .containsExactly(150, 60, 60);
         }
     }
 
@@ -420,8 +421,7 @@ final class ZipCacheTest {
     }
 
     private static KvCache load(byte[] bytes, PagePool pool) throws IOException {
-        return Caches.load(
-                new ByteArrayInputStream(bytes), "model", CacheModel.of(SHAPE), pool, Steps.sequential());
+        return Caches.load(new ByteArrayInputStream(bytes), "model", CacheModel.of(SHAPE), pool, Steps.sequential());
     }
 
     @Test
@@ -438,9 +438,7 @@ final class ZipCacheTest {
                     long used = pool.reservedBytes();
                     try (SequenceCache fresh = create("zipcache", pool)) {
                         assertThatThrownBy(() -> layer(fresh)
-                                        .read(
-                                                new java.io.DataInputStream(new ByteArrayInputStream(bytes)),
-                                                0x7fffffff))
+                                        .read(new java.io.DataInputStream(new ByteArrayInputStream(bytes)), 0x7fffffff))
                                 .isInstanceOfAny(CacheFileException.class, java.io.EOFException.class);
                     }
                     assertThat(pool.reservedBytes() - used).isLessThan(bytes.length + 10_000L);
@@ -455,8 +453,8 @@ final class ZipCacheTest {
             factor[factors + 1] = 0;
             for (byte[] bytes : List.of(more, factor)) {
                 try (SequenceCache fresh = create("zipcache", pool)) {
-                    assertThatThrownBy(() -> layer(fresh)
-                                    .read(new java.io.DataInputStream(new ByteArrayInputStream(bytes)), 90))
+                    assertThatThrownBy(() ->
+                                    layer(fresh).read(new java.io.DataInputStream(new ByteArrayInputStream(bytes)), 90))
                             .isInstanceOf(CacheFileException.class);
                 }
             }
