@@ -172,6 +172,22 @@ public final class VectorKernels implements Kernels {
     }
 
     @Override
+    public void unpackRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            int[] rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        VectorUnpack.rows(layout, page, laneFrom, laneTo, depthFrom, depthTo, rows, out, outOffset, outStride, work);
+    }
+
+    @Override
     public void pack(
             PackedLayout layout,
             MemorySegment page,

@@ -197,7 +197,14 @@ public final class PackedKeys implements BlockKeys, RowKeys {
         kernels.unpack(layout, page(slot), lane, lane + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
     }
 
-    /** As above, under the scales and zeros of the channels, which are not stored: {@code scales[0]} is that of channel 0. */
+    /** Writes all channels of 32 slots, the first a multiple of 32, to {@code tile[rows[channel]][32]}. */
+    public void unpackRows(int slot, int[] rows, float[] tile, Scratch scratch) {
+        int lane = slot % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.unpackRows(layout, page(slot), lane, lane + PANEL, 0, layout.depth(), rows, tile, 0, PANEL, work);
+    }
+
+    /** As {@link #unpack(int, int, int, float[], Scratch)}, under the scales and zeros of the channels, which are not stored: {@code scales[0]} is that of channel 0. */
     public void unpackGiven(int slot, int channelFrom, int channelTo, float[] scales, float[] zeros, float[] tile) {
         int lane = slot % layout.lanes();
         kernels.unpackGiven(
