@@ -7,6 +7,8 @@ import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
+import dev.kvasir.cache.method.kvquant.KvQuantCache;
+import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
@@ -27,6 +29,8 @@ public final class Caches {
             new BlockCache(),
             new GearCache(),
             new RotateKvCache(),
+            new MikvCache(),
+            new KvQuantCache(),
             new QServeCache(),
             new BfpCache(),
             new TurboQuantCache(),

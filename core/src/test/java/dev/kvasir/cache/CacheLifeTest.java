@@ -40,6 +40,9 @@ class CacheLifeTest {
                 "saq(16-8-4-2-1, segment=32)",
                 "saq(32-5-3, segment=32, sinks=40)",
                 "saq(16)",
+                "mikv",
+                "mikv(0.5, bits=0)",
+                "mikv(0.3, importance_bits=8, bits=4)",
                 "turboquant(2, outliers=16)",
                 "qserve(smooth=false)",
                 "bfp",
@@ -73,6 +76,7 @@ class CacheLifeTest {
                 "kivi(v_axis=channel, residual=64)",
                 "block",
                 "gear(variant=gear, group=32)",
+                "mikv",
                 "turboquant",
                 "bfp(v_axis=token)",
                 "saq(segment=32)",
@@ -108,6 +112,9 @@ class CacheLifeTest {
                 "gear(variant=gear, group=32, sparsity=0.1)",
                 "saq(segment=32)",
                 "saq(16-4-3-2, segment=32, paperExact=true)",
+                "mikv",
+                "mikv(0.5, importance_bits=4)",
+                "mikv(bits=0)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
                 "bfp(v_axis=token)",
@@ -274,7 +281,10 @@ class CacheLifeTest {
                 "saq(segment=32)",
                 "saq(16-8-3, segment=64, paperExact=true)",
                 "saq(16, sinks=60)",
-                "rotatekv(reorder=off)"
+                "rotatekv(reorder=off)",
+                "mikv",
+                "mikv(0.4, rule=count, importance_bits=8)",
+                "mikv(bits=0)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

@@ -164,6 +164,24 @@ public interface Kernels {
      */
     void stepDown(PackedLayout from, MemorySegment page, PackedLayout to, MemorySegment out, int[] factors);
 
+    /**
+     * As {@link #unpack} for codes of a codebook of which nothing is stored (see {@link #packGiven}), with the scale and the zero
+     * of each depth from the caller: keys whose channels have scales known beforehand. Depths are cut at multiples of 16.
+     */
+    void unpackGiven(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] out,
+            int outOffset,
+            int outStride);
+
     /** The largest of {@code count} numbers; negative infinity if none. */
     float max(float[] x, int offset, int count);
 

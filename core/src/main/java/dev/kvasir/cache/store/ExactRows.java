@@ -228,13 +228,49 @@ public final class ExactRows {
                 int outStride,
                 Scratch scratch) {
             inner.scores(queries, queryOffset, rows, from, to, out, outOffset, outStride, scratch);
-            for (int i = firstFrom(from); i < count && slots[i] < to; i++) {
-                float[] key = scratch.lanes(headDim);
-                long at = (long) kvHead * headDim * element.bytes();
-                kernels.decode(element, pages.page(i), at, headDim, key, 0);
-                for (int r = 0; r < rows; r++) {
-                    int o = outOffset + r * outStride + slots[i] - from;
-                    out[o] = kernels.dot(queries, queryOffset + r * headDim, key, 0, headDim);
+            int end = firstFrom(to);
+            for (int i = firstFrom(from); i < end; i += Kernels.PANEL) {
+                scorePanel(
+                        queries,
+                        queryOffset,
+                        rows,
+                        i,
+                        Math.min(end, i + Kernels.PANEL),
+                        from,
+                        out,
+                        outOffset,
+                        outStride,
+                        scratch);
+            }
+        }
+
+        /** Scores up to 32 tokens as exact stores do, to the bit. */
+        private void scorePanel(
+                float[] queries,
+                int queryOffset,
+                int rows,
+                int first,
+                int end,
+                int from,
+                float[] out,
+                int outOffset,
+                int outStride,
+                Scratch scratch) {
+            int row = headDim * Kernels.PANEL;
+            int scores = row + headDim;
+            float[] lanes = scratch.lanes(scores + rows * Kernels.PANEL);
+            Arrays.fill(lanes, 0, row, 0f);
+            long at = (long) kvHead * headDim * element.bytes();
+            for (int i = first; i < end; i++) {
+                kernels.decode(element, pages.page(i), at, headDim, lanes, row);
+                for (int c = 0; c < headDim; c++) {
+                    lanes[c * Kernels.PANEL + i - first] = lanes[row + c];
+                }
+            }
+            kernels.dots(queries, queryOffset, headDim, rows, lanes, 0, headDim, lanes, scores, Kernels.PANEL);
+            for (int r = 0; r < rows; r++) {
+                for (int i = first; i < end; i++) {
+                    out[outOffset + r * outStride + slots[i] - from] = lanes[scores + r * Kernels.PANEL + i - first];
                 }
             }
         }

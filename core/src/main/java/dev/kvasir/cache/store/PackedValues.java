@@ -16,7 +16,7 @@ import java.lang.foreign.MemorySegment;
  * <p>{@link Axis#PER_DEPTH} is a scale for each token and group of channels (per-token values): tokens come one by one.
  * {@link Axis#PER_LANE} is a scale for each channel and group of tokens: tokens come in whole groups.
  */
-public final class PackedValues implements BlockValues {
+public final class PackedValues implements BlockValues, RowValues {
     private final Kernels kernels;
     private final PackedLayout layout;
     private final int block;
@@ -84,6 +84,16 @@ public final class PackedValues implements BlockValues {
         }
     }
 
+    @Override
+    public long wantedBytesForAll(int tokens) {
+        return pages.wantedBytes(pagesFor(size + tokens), 0, pages.count());
+    }
+
+    @Override
+    public void reserveAll(int tokens, PagePool.Claim claim) {
+        pages.reserve(pagesFor(size + tokens), 0, pages.count(), claim);
+    }
+
     private int pagesFor(int tokens) {
         return Math.ceilDiv(tokens, layout.depth());
     }
@@ -103,6 +113,26 @@ public final class PackedValues implements BlockValues {
             size += run;
             row += run;
         }
+    }
+
+    @Override
+    public void row(int slot, float[] out, int offset, Scratch scratch) {
+        MemorySegment page = page(slot);
+        int depth = slot % layout.depth();
+        for (int c = 0; c < layout.lanes(); c++) {
+            out[offset + c] = layout.value(page, depth, c);
+        }
+    }
+
+    /** Only where tokens come one by one. */
+    @Override
+    public void replace(int slot, float[] row, int offset, Scratch scratch) {
+        if (block != 1) {
+            throw new IllegalStateException("a token of a block of " + block + " cannot be replaced");
+        }
+        int depth = slot % layout.depth();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.pack(layout, page(slot), 0, layout.lanes(), depth, depth + 1, row, offset, layout.lanes(), work);
     }
 
     /**
@@ -135,6 +165,11 @@ public final class PackedValues implements BlockValues {
                 parameterOffset,
                 work);
         size += count;
+    }
+
+    /** The number that one channel of a slot stands for. */
+    public float value(int slot, int channel) {
+        return layout.value(page(slot), slot % layout.depth(), channel);
     }
 
     /** The channels {@code from} to {@code to - 1} as values by themselves: a head's share of values that heads hold together. */
