@@ -141,7 +141,8 @@ class AttentionTest {
             "rotatekv(reorder=off)",
             "mikv",
             "vidkv",
-            "gear(variant=gear)"
+            "gear(variant=gear)",
+            "exact(f16)", "kivi", "block(q4_0, rotate=true)", "saq", "rotatekv(reorder=off)", "mikv", "gear(variant=gear)"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;
