@@ -6,7 +6,10 @@ import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
+import dev.kvasir.cache.method.kvquant.KvQuantCache;
+import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
+import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
@@ -24,6 +27,9 @@ public final class Caches {
             new ExactCache(), //
             new KiviCache(),
             new BlockCache(),
+            new RotateKvCache(),
+            new MikvCache(),
+            new KvQuantCache(),
             new QServeCache(),
             new BfpCache(),
             new TurboQuantCache(),

@@ -40,10 +40,15 @@ class CacheLifeTest {
                 "saq(16-8-4-2-1, segment=32)",
                 "saq(32-5-3, segment=32, sinks=40)",
                 "saq(16)",
+                "mikv",
+                "mikv(0.5, bits=0)",
+                "mikv(0.3, importance_bits=8, bits=4)",
                 "turboquant(2, outliers=16)",
                 "qserve(smooth=false)",
                 "bfp",
-                "bfp(v_axis=token, block=16)"
+                "bfp(v_axis=token, block=16)",
+                "rotatekv(reorder=off)",
+                "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -70,10 +75,12 @@ class CacheLifeTest {
                 "kivi(residual=32)",
                 "kivi(v_axis=channel, residual=64)",
                 "block",
+                "mikv",
                 "turboquant",
                 "bfp(v_axis=token)",
                 "saq(segment=32)",
-                "vidkv"
+                "vidkv",
+                "rotatekv(reorder=off)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -105,9 +112,13 @@ class CacheLifeTest {
                 "saq(segment=32)",
                 "saq(16-4-3-2, segment=32, paperExact=true)",
                 "vidkv(1.5, protect=150..181)",
+                "mikv",
+                "mikv(0.5, importance_bits=4)",
+                "mikv(bits=0)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
-                "bfp(v_axis=token)"
+                "bfp(v_axis=token)",
+                "rotatekv(reorder=off)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -160,7 +171,8 @@ class CacheLifeTest {
                 "saq(segment=32)",
                 "turboquant(2)",
                 "qserve(8, smooth=false)",
-                "bfp(v_axis=token)"
+                "bfp(v_axis=token)",
+                "rotatekv(reorder=off, sinkEntries=0)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -188,7 +200,8 @@ class CacheLifeTest {
                 "block(q5_0)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
-                "bfp"
+                "bfp",
+                "rotatekv(reorder=off, sinkEntries=0)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
@@ -264,7 +277,11 @@ class CacheLifeTest {
                 "block(q5_0, rotate=true)",
                 "saq(segment=32)",
                 "saq(16-8-3, segment=64, paperExact=true)",
-                "saq(16, sinks=60)"
+                "saq(16, sinks=60)",
+                "rotatekv(reorder=off)",
+                "mikv",
+                "mikv(0.4, rule=count, importance_bits=8)",
+                "mikv(bits=0)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

@@ -18,6 +18,11 @@ public final class OneStep {
             }
 
             @Override
+            public float[] residual() {
+                throw new AssertionError("asked for the residual stream");
+            }
+
+            @Override
             public float[] input() {
                 throw new AssertionError("asked for the input");
             }

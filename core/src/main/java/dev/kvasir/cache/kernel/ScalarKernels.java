@@ -213,6 +213,30 @@ public final class ScalarKernels implements Kernels {
         }
     }
 
+    @Override
+    public void unpackGiven(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] out,
+            int outOffset,
+            int outStride) {
+        for (int j = depthFrom; j < depthTo; j++) {
+            float scale = scales[parameterOffset + j - depthFrom];
+            float zero = zeros[parameterOffset + j - depthFrom];
+            for (int lane = laneFrom; lane < laneTo; lane++) {
+                float level = layout.quantizer().level(layout.code(page, j, lane));
+                out[outOffset + (j - depthFrom) * outStride + lane - laneFrom] = Math.fma(level, scale, zero);
+            }
+        }
+    }
+
     /** Replaces codes with one scale and zero, those of the fit in {@code work}. */
     private static void encode(
             PackedLayout layout,

@@ -17,12 +17,9 @@ import java.util.Arrays;
  * Keys as codes of a few bits: lanes are tokens, the depth runs over channels.
  *
  * <p>{@link Axis#PER_DEPTH} is a scale for each channel and group of tokens (per-channel keys): tokens come and go in
- * whole blocks. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
+ * whole blocks, unless no scale is stored. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
  */
-public final class PackedKeys implements BlockKeys {
-    /** From so many query rows on, unpacking a tile once costs less than reading its codes for each row. */
-    private static final int UNPACK_ROWS = 4;
-
+public final class PackedKeys implements BlockKeys, RowKeys {
     private final Kernels kernels;
     private final PackedLayout layout;
     private final int block;
@@ -38,7 +35,8 @@ public final class PackedKeys implements BlockKeys {
     PackedKeys(Kernels kernels, PackedLayout layout, PageRun pages) {
         this.kernels = kernels;
         this.layout = layout;
-        this.block = layout.axis() == Axis.PER_DEPTH ? Math.max(PANEL, layout.group()) : 1;
+        boolean fitted = layout.axis() == Axis.PER_DEPTH && layout.quantizer().parameterBytes() > 0;
+        this.block = fitted ? Math.max(PANEL, layout.group()) : 1;
         this.pages = pages;
     }
 
@@ -86,6 +84,16 @@ public final class PackedKeys implements BlockKeys {
         }
     }
 
+    @Override
+    public long wantedBytesForAll(int tokens) {
+        return pages.wantedBytes(pagesFor(size + tokens), 0, pages.count());
+    }
+
+    @Override
+    public void reserveAll(int tokens, PagePool.Claim claim) {
+        pages.reserve(pagesFor(size + tokens), 0, pages.count(), claim);
+    }
+
     private int pagesFor(int tokens) {
         return Math.ceilDiv(tokens, layout.lanes());
     }
@@ -117,6 +125,26 @@ public final class PackedKeys implements BlockKeys {
         float[] work = scratch.work(Kernels.workSize(layout));
         kernels.pack(layout, page(size), lane, lane + count, 0, layout.depth(), columns, offset, stride, work);
         size += count;
+    }
+
+    @Override
+    public void row(int slot, float[] out, int offset, Scratch scratch) {
+        MemorySegment page = page(slot);
+        int lane = slot % layout.lanes();
+        for (int c = 0; c < layout.depth(); c++) {
+            out[offset + c] = layout.value(page, c, lane);
+        }
+    }
+
+    /** Only where tokens come one by one. */
+    @Override
+    public void replace(int slot, float[] row, int offset, Scratch scratch) {
+        if (block != 1) {
+            throw new IllegalStateException("a token of a block of " + block + " cannot be replaced");
+        }
+        int lane = slot % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.pack(layout, page(slot), lane, lane + 1, 0, layout.depth(), row, offset, 1, work);
     }
 
     /**
@@ -161,6 +189,36 @@ public final class PackedKeys implements BlockKeys {
         int end = lane + Math.ceilDiv(to - from, PackedLayout.UNIT) * PackedLayout.UNIT;
         float[] work = scratch.work(Kernels.workSize(layout));
         kernels.unpack(layout, page(from), lane, end, 0, layout.depth(), out, offset, stride, work);
+    }
+
+    /** Writes some channels of 32 slots, the first a multiple of 32, to {@code tile[channel][32]}. */
+    public void unpack(int slot, int channelFrom, int channelTo, float[] tile, Scratch scratch) {
+        int lane = slot % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.unpack(layout, page(slot), lane, lane + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
+    }
+
+    /** As above, under the scales and zeros of the channels, which are not stored: {@code scales[0]} is that of channel 0. */
+    public void unpackGiven(int slot, int channelFrom, int channelTo, float[] scales, float[] zeros, float[] tile) {
+        int lane = slot % layout.lanes();
+        kernels.unpackGiven(
+                layout,
+                page(slot),
+                lane,
+                lane + PANEL,
+                channelFrom,
+                channelTo,
+                scales,
+                zeros,
+                channelFrom,
+                tile,
+                0,
+                PANEL);
+    }
+
+    /** The number that one channel of a slot stands for. */
+    public float value(int slot, int channel) {
+        return layout.value(page(slot), channel, slot % layout.lanes());
     }
 
     /** The channels {@code from} to {@code to - 1} as keys by themselves: a head's share of keys that heads hold together. */
@@ -231,15 +289,27 @@ public final class PackedKeys implements BlockKeys {
             int end = Math.min(lanes, lane + to - slot);
             int o = outOffset + slot - from;
             MemorySegment page = page(slot);
-            if (rows < UNPACK_ROWS) {
+            if (rows <= kernels.rowsFromCodes(layout)) {
                 int whole = Math.ceilDiv(end, PackedLayout.UNIT) * PackedLayout.UNIT;
                 float[] work = scratch.work(Kernels.workSize(layout));
                 for (int r = 0; r < rows; r++) {
-                    int at = o + r * outStride;
-                    int q = queryOffset + r * depth;
-                    Arrays.fill(out, at, at + whole - lane, 0f);
-                    kernels.accumulate(layout, page, lane, whole, channelFrom, channelTo, queries, q, out, at, work);
+                    Arrays.fill(out, o + r * outStride, o + r * outStride + whole - lane, 0f);
                 }
+                kernels.accumulateRows(
+                        layout,
+                        page,
+                        lane,
+                        whole,
+                        channelFrom,
+                        channelTo,
+                        queries,
+                        queryOffset,
+                        depth,
+                        rows,
+                        out,
+                        o,
+                        outStride,
+                        work);
             } else {
                 float[] tile = scratch.tile(depth * PANEL);
                 float[] work = scratch.work(Kernels.workSize(layout));

@@ -17,11 +17,9 @@ import java.util.Arrays;
  * <p>{@link Axis#PER_DEPTH} is a scale for each token and group of channels (per-token values): tokens come one by one.
  * {@link Axis#PER_LANE} is a scale for each channel and group of tokens: tokens come in whole groups.
  */
-public final class PackedValues implements BlockValues {
+public final class PackedValues implements BlockValues, RowValues {
     /** Tokens of the widest code word. */
     private static final int WORD = 32;
-
-    private static final int UNPACK_ROWS = 4;
 
     /** Channels unpacked at a time: a page of them stays in the first-level cache. */
     private static final int TILE_LANES = 32;
@@ -93,6 +91,16 @@ public final class PackedValues implements BlockValues {
         }
     }
 
+    @Override
+    public long wantedBytesForAll(int tokens) {
+        return pages.wantedBytes(pagesFor(size + tokens), 0, pages.count());
+    }
+
+    @Override
+    public void reserveAll(int tokens, PagePool.Claim claim) {
+        pages.reserve(pagesFor(size + tokens), 0, pages.count(), claim);
+    }
+
     private int pagesFor(int tokens) {
         return Math.ceilDiv(tokens, layout.depth());
     }
@@ -112,6 +120,26 @@ public final class PackedValues implements BlockValues {
             size += run;
             row += run;
         }
+    }
+
+    @Override
+    public void row(int slot, float[] out, int offset, Scratch scratch) {
+        MemorySegment page = page(slot);
+        int depth = slot % layout.depth();
+        for (int c = 0; c < layout.lanes(); c++) {
+            out[offset + c] = layout.value(page, depth, c);
+        }
+    }
+
+    /** Only where tokens come one by one. */
+    @Override
+    public void replace(int slot, float[] row, int offset, Scratch scratch) {
+        if (block != 1) {
+            throw new IllegalStateException("a token of a block of " + block + " cannot be replaced");
+        }
+        int depth = slot % layout.depth();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.pack(layout, page(slot), 0, layout.lanes(), depth, depth + 1, row, offset, layout.lanes(), work);
     }
 
     /**
@@ -144,6 +172,11 @@ public final class PackedValues implements BlockValues {
                 parameterOffset,
                 work);
         size += count;
+    }
+
+    /** The number that one channel of a slot stands for. */
+    public float value(int slot, int channel) {
+        return layout.value(page(slot), slot % layout.depth(), channel);
     }
 
     /** The channels {@code from} to {@code to - 1} as values by themselves: a head's share of values that heads hold together. */
@@ -208,18 +241,25 @@ public final class PackedValues implements BlockValues {
             float[] out,
             int outOffset,
             Scratch scratch) {
-        int lanes = laneTo - laneFrom;
         int slot = from;
         while (slot < to) {
             int depth = slot % layout.depth();
             int end = Math.min(layout.depth(), depth + to - slot);
             int w = weightOffset + slot - from;
-            if (rows < UNPACK_ROWS) {
-                for (int r = 0; r < rows; r++) {
-                    int o = outOffset + r * lanes;
-                    int wr = w + r * weightStride;
-                    readCodes(laneFrom, laneTo, weights, wr, page(slot), depth, end, out, o, scratch);
-                }
+            if (rows <= kernels.rowsFromCodes(layout)) {
+                readCodes(
+                        laneFrom,
+                        laneTo,
+                        weights,
+                        w,
+                        weightStride,
+                        rows,
+                        page(slot),
+                        depth,
+                        end,
+                        out,
+                        outOffset,
+                        scratch);
             } else {
                 readTiles(
                         laneFrom,
@@ -248,26 +288,35 @@ public final class PackedValues implements BlockValues {
             int laneTo,
             float[] weights,
             int weightOffset,
+            int weightStride,
+            int rows,
             MemorySegment page,
             int depth,
             int end,
             float[] out,
-            int o,
+            int outOffset,
             Scratch scratch) {
         int whole = wholeDepth();
         int first = depth / whole * whole;
         int last = Math.ceilDiv(end, whole) * whole;
         float[] x = weights;
         int xOffset = weightOffset;
+        int xStride = weightStride;
         if (first != depth || last != end) {
             // Tokens of the border words that nobody asked for get weight 0.
-            x = scratch.lanes(layout.depth());
+            xStride = last - first;
+            x = scratch.lanes(rows * xStride);
             xOffset = 0;
-            Arrays.fill(x, 0, last - first, 0f);
-            System.arraycopy(weights, weightOffset, x, depth - first, end - depth);
+            Arrays.fill(x, 0, rows * xStride, 0f);
+            for (int r = 0; r < rows; r++) {
+                int from = weightOffset + r * weightStride;
+                System.arraycopy(weights, from, x, r * xStride + depth - first, end - depth);
+            }
         }
         float[] work = scratch.work(Kernels.workSize(layout));
-        kernels.accumulate(layout, page, laneFrom, laneTo, first, last, x, xOffset, out, o, work);
+        int lanes = laneTo - laneFrom;
+        kernels.accumulateRows(
+                layout, page, laneFrom, laneTo, first, last, x, xOffset, xStride, rows, out, outOffset, lanes, work);
     }
 
     private void readTiles(
