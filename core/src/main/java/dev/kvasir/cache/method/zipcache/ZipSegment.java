@@ -157,7 +157,7 @@ final class ZipSegment {
             for (int from = 0; from < tokens; from += Integer.SIZE) {
                 int word = 0;
                 for (int i = from; i < Math.min(tokens, from + Integer.SIZE); i++) {
-                    word |= row[i] ? 1 << i - from : 0;
+                    word |= row[i] ? 1 << (i - from) : 0;
                 }
                 selection.append(word);
             }
