@@ -141,7 +141,8 @@ class AttentionTest {
             "rotatekv(reorder=off)",
             "mikv",
             "vidkv",
-            "gear(variant=gear)"
+            "gear(variant=gear)",
+            "zipcache(interval=4000)"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;
