@@ -81,8 +81,7 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
             case DECIMAL -> value.matches("[0-9]{1,6}(\\.[0-9]{1,6})?");
             case NUMBERS -> value.matches("[0-9]{1,9}(-[0-9]{1,9}){0,15}");
             case POSITIONS ->
-                value.isEmpty()
-                        || Arrays.stream(value.split("\\+", -1)).allMatch(range -> range.matches(RANGE));
+                value.isEmpty() || Arrays.stream(value.split("\\+", -1)).allMatch(range -> range.matches(RANGE));
             case FILE -> true;
         };
         if (!good) {

@@ -11,8 +11,11 @@ final class ChannelSplit {
     private final int[] normal;
 
     private ChannelSplit(boolean[] isAbnormal) {
-        abnormal = IntStream.range(0, isAbnormal.length).filter(c -> isAbnormal[c]).toArray();
-        normal = IntStream.range(0, isAbnormal.length).filter(c -> !isAbnormal[c]).toArray();
+        abnormal =
+                IntStream.range(0, isAbnormal.length).filter(c -> isAbnormal[c]).toArray();
+        normal = IntStream.range(0, isAbnormal.length)
+                .filter(c -> !isAbnormal[c])
+                .toArray();
     }
 
     /** The {@code count} channels of the highest scores are abnormal; of equal ones the first. */

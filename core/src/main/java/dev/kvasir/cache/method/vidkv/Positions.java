@@ -14,7 +14,11 @@ final class Positions {
 
     private Positions(List<Range> ranges) {
         this.ranges = ranges;
-        this.count = ranges.isEmpty() ? 0 : ranges.getLast().before() + ranges.getLast().to() - ranges.getLast().from();
+        this.count = ranges.isEmpty()
+                ? 0
+                : ranges.getLast().before()
+                        + ranges.getLast().to()
+                        - ranges.getLast().from();
     }
 
     /** Parses {@code 5+32..63}; an empty text is the empty set. */

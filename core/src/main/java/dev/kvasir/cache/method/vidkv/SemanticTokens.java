@@ -21,8 +21,7 @@ public final class SemanticTokens {
      */
     public static int[] select(float[][] visual, float[][] text, double share, int group) {
         if (text.length == 0 || share < 0 || share > 1 || group <= 0) {
-            throw new IllegalArgumentException(
-                    text.length + " text tokens, share " + share + ", group " + group);
+            throw new IllegalArgumentException(text.length + " text tokens, share " + share + ", group " + group);
         }
         if (share == 0) {
             return new int[0];

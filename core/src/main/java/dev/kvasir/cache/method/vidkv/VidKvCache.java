@@ -77,7 +77,10 @@ public final class VidKvCache implements CacheMethod {
     public List<CacheOption> options() {
         return List.of(
                 CacheOption.decimal(
-                        "keyBits", "1.5", "1 and the share of key channels of 2 bits", "1.0 to 2.0, sharp loss below 1.2"),
+                        "keyBits",
+                        "1.5",
+                        "1 and the share of key channels of 2 bits",
+                        "1.0 to 2.0, sharp loss below 1.2"),
                 CacheOption.choice("valueBits", "1.58", "bits of a value: one trit, or 2 bits", "1.58", "2"),
                 CacheOption.choice("group", "32", "tokens that share a scale", "32", "64", "128"),
                 CacheOption.number(

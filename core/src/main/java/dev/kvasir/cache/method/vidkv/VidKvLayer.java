@@ -39,8 +39,7 @@ final class VidKvLayer implements LayerStore {
     /** Whether the mask holds a choice. */
     private boolean chosen;
 
-    VidKvLayer(
-            CacheShape shape, VidKvSettings settings, Spectrum spectrum, int layer, PagePool pool, Kernels kernels) {
+    VidKvLayer(CacheShape shape, VidKvSettings settings, Spectrum spectrum, int layer, PagePool pool, Kernels kernels) {
         this(shape, settings, pool, heads(shape, settings, spectrum, layer, pool, kernels), Optional.empty(), false);
     }
 
@@ -61,8 +60,7 @@ final class VidKvLayer implements LayerStore {
 
     private static HeadStores heads(
             CacheShape shape, VidKvSettings settings, Spectrum spectrum, int layer, PagePool pool, Kernels kernels) {
-        return (HeadStores) HeadStores.factory(
-                        shape, (l, kvHead, headPool, k) -> head(settings, spectrum, headPool, k))
+        return (HeadStores) HeadStores.factory(shape, (l, kvHead, headPool, k) -> head(settings, spectrum, headPool, k))
                 .layer(layer, pool, kernels);
     }
 
@@ -227,7 +225,8 @@ final class VidKvLayer implements LayerStore {
 
     @Override
     public Footprint footprint() {
-        return heads.footprint().plus(new Footprint(0, 0, 0, mask.map(Page::size).orElse(0L), 0));
+        return heads.footprint()
+                .plus(new Footprint(0, 0, 0, mask.map(Page::size).orElse(0L), 0));
     }
 
     @Override
@@ -259,8 +258,7 @@ final class VidKvLayer implements LayerStore {
             int maskBytes = ChannelSplit.maskBytes(settings.headDim);
             for (int kvHead = 0; kvHead < shape.kvHeads(); kvHead++) {
                 long at = settings.perHead ? (long) kvHead * maskBytes : 0;
-                quantized(kvHead)
-                        .split(ChannelSplit.read(mask().bytes(), at, settings.headDim, settings.abnormal));
+                quantized(kvHead).split(ChannelSplit.read(mask().bytes(), at, settings.headDim, settings.abnormal));
             }
         }
         heads.read(in, size);

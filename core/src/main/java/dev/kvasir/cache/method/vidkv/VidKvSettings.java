@@ -70,12 +70,12 @@ final class VidKvSettings {
             throw new InvalidInputException("vidkv: gamma=" + gamma + ", allowed are 0 to 1");
         }
         if (residual < group || residual % group != 0 || residual > MOST_RESIDUAL) {
-            throw new InvalidInputException("vidkv: residual=" + residual + " is not a multiple of group=" + group + " from "
-                    + group + " to " + MOST_RESIDUAL);
+            throw new InvalidInputException("vidkv: residual=" + residual + " is not a multiple of group=" + group
+                    + " from " + group + " to " + MOST_RESIDUAL);
         }
         if (protect.count() % group != 0) {
-            throw new InvalidInputException("vidkv: protect has " + protect.count()
-                    + " positions, which is not a multiple of group=" + group);
+            throw new InvalidInputException(
+                    "vidkv: protect has " + protect.count() + " positions, which is not a multiple of group=" + group);
         }
     }
 
@@ -87,8 +87,7 @@ final class VidKvSettings {
     /** Keys of 1 bit: a scale for each slot of the spectrum and group of tokens. */
     PackedLayout normalKeys() {
         Quantizer quantizer = literal ? Quantizer.SIGN_OR_ZERO : Quantizer.SIGN;
-        return new PackedLayout(
-                KEY_TOKENS, Spectrum.columns(spectrum, normal), 1, group, Axis.PER_DEPTH, quantizer);
+        return new PackedLayout(KEY_TOKENS, Spectrum.columns(spectrum, normal), 1, group, Axis.PER_DEPTH, quantizer);
     }
 
     /** Values that nothing protects. */
@@ -98,8 +97,7 @@ final class VidKvSettings {
         }
         // Whole groups and whole words of trits: 160, 320 or 640 tokens.
         int tokens = WORD_TRITS * group / 4;
-        return new PackedLayout(
-                headDim, tokens, PackedLayout.TRITS, group, Axis.PER_LANE, Quantizer.ternary(gamma));
+        return new PackedLayout(headDim, tokens, PackedLayout.TRITS, group, Axis.PER_LANE, Quantizer.ternary(gamma));
     }
 
     /** Protected values, of 2 bits. */

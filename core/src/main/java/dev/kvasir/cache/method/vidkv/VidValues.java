@@ -40,12 +40,7 @@ final class VidValues implements BlockValues {
     private static GatheringValues gathering(
             PagePool pool, Kernels kernels, VidKvSettings settings, PackedLayout layout) {
         ExactValues begun = new ExactValues(
-                pool,
-                kernels,
-                VidKvSettings.EXACT,
-                settings.headDim,
-                VidKvSettings.WINDOW_TOKENS,
-                settings.group);
+                pool, kernels, VidKvSettings.EXACT, settings.headDim, VidKvSettings.WINDOW_TOKENS, settings.group);
         PackedValues packed = new PackedValues(pool, kernels, layout);
         return new GatheringValues(packed, begun, settings.headDim);
     }
@@ -149,13 +144,11 @@ final class VidValues implements BlockValues {
         int first = from - apartFrom;
         int end = to - apartTo;
         if (apartFrom == apartTo) {
-            ordinary.addWeighted(
-                    weights, weightOffset, weightStride, rows, first, end, out, outOffset, scratch);
+            ordinary.addWeighted(weights, weightOffset, weightStride, rows, first, end, out, outOffset, scratch);
             return;
         }
         if (first == end) {
-            apart.addWeighted(
-                    weights, weightOffset, weightStride, rows, apartFrom, apartTo, out, outOffset, scratch);
+            apart.addWeighted(weights, weightOffset, weightStride, rows, apartFrom, apartTo, out, outOffset, scratch);
             return;
         }
         // The weights of the ordinary tokens, then those of the protected ones, in the order of their stores.

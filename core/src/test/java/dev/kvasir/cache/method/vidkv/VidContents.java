@@ -14,8 +14,14 @@ final class VidContents {
         FlushingKeys keys = (FlushingKeys) head.keys();
         double[][] rows = new double[keys.size()][headDim];
         VidKeys quantized = (VidKeys) keys.packed();
-        float[][] codes = quantized.abnormal().map(s -> StoreContents.keys(s, s.layout().depth())).orElse(new float[0][]);
-        float[][] signs = quantized.normal().map(s -> StoreContents.keys(s, s.layout().depth())).orElse(new float[0][]);
+        float[][] codes = quantized
+                .abnormal()
+                .map(s -> StoreContents.keys(s, s.layout().depth()))
+                .orElse(new float[0][]);
+        float[][] signs = quantized
+                .normal()
+                .map(s -> StoreContents.keys(s, s.layout().depth()))
+                .orElse(new float[0][]);
         int[] abnormal = quantized.split().abnormal();
         int[] normal = quantized.split().normal();
         for (int t = 0; t < quantized.size(); t++) {

@@ -52,8 +52,7 @@ class VidKvErrorTest {
 
     /** The head of a cache that was given these keys and values as one prompt. */
     private static Head head(String spec, PagePool pool, float[] keys, float[] values) {
-        SequenceCache cache =
-                (SequenceCache) Caches.create(CacheSpec.parse(spec), SHAPE, pool, Steps.sequential());
+        SequenceCache cache = (SequenceCache) Caches.create(CacheSpec.parse(spec), SHAPE, pool, Steps.sequential());
         int count = keys.length / D;
         cache.reserve(count);
         cache.layer(0).append(states(count, keys, values));
@@ -76,6 +75,11 @@ class VidKvErrorTest {
             @Override
             public float[] input() {
                 throw new AssertionError("asked for the input");
+            }
+
+            @Override
+            public float[] residual() {
+                throw new AssertionError("asked for the residual");
             }
 
             @Override
@@ -171,7 +175,8 @@ class VidKvErrorTest {
     @Test
     void literalRulesAreWorseByAsMuchAsDescribed() {
         float[] x = gaussian();
-        assertThat(keyError("vidkv(1, oneBitRule=LITERAL)", Spectrum.Kind.COMPLEX, x)).isBetween(0.599 * 0.95, 0.599 * 1.05);
+        assertThat(keyError("vidkv(1, oneBitRule=LITERAL)", Spectrum.Kind.COMPLEX, x))
+                .isBetween(0.599 * 0.95, 0.599 * 1.05);
         assertThat(keyError("vidkv(1, oneBitRule=LITERAL, fft=false)", Spectrum.Kind.PLAIN, x))
                 .isBetween(0.678 * 0.95, 0.678 * 1.05);
     }
@@ -216,10 +221,12 @@ class VidKvErrorTest {
         }
         assertThat(keyError("vidkv(" + bits + ", metric=outliers)", Spectrum.Kind.REAL, x))
                 .isGreaterThan(1.7 * byRange);
-        assertThat(keyError("vidkv(" + bits + ", metric=variance)", Spectrum.Kind.REAL, x)).isEqualTo(byRange);
+        assertThat(keyError("vidkv(" + bits + ", metric=variance)", Spectrum.Kind.REAL, x))
+                .isEqualTo(byRange);
         try (PagePool pool = Steps.pool()) {
-            VidKeys keys = (VidKeys)
-                    ((dev.kvasir.cache.store.FlushingKeys) head("vidkv(" + bits + ")", pool, x, x).keys()).packed();
+            VidKeys keys = (VidKeys) ((dev.kvasir.cache.store.FlushingKeys)
+                            head("vidkv(" + bits + ")", pool, x, x).keys())
+                    .packed();
             assertThat(keys.split().abnormal()).hasSize(count);
             for (int c : keys.split().abnormal()) {
                 assertThat(wide[c]).isTrue();

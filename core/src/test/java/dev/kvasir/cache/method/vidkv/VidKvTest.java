@@ -194,8 +194,10 @@ class VidKvTest {
         double[] range = new double[D];
         for (int c = 0; c < D; c++) {
             int channel = c;
-            double[] column = Arrays.stream(k, 0, tokens).mapToDouble(row -> row[channel]).toArray();
-            range[c] = Arrays.stream(column).max().orElseThrow() - Arrays.stream(column).min().orElseThrow();
+            double[] column =
+                    Arrays.stream(k, 0, tokens).mapToDouble(row -> row[channel]).toArray();
+            range[c] = Arrays.stream(column).max().orElseThrow()
+                    - Arrays.stream(column).min().orElseThrow();
         }
         double border = Arrays.stream(range).sorted().toArray()[D - count];
         boolean[] abnormal = new boolean[D];
@@ -267,7 +269,8 @@ class VidKvTest {
             if (twoBits) {
                 twoBits(column);
             } else {
-                double border = 0.7 * Arrays.stream(column).map(Math::abs).average().orElseThrow();
+                double border =
+                        0.7 * Arrays.stream(column).map(Math::abs).average().orElseThrow();
                 double scale = Arrays.stream(column)
                         .map(Math::abs)
                         .filter(x -> x > border)
@@ -341,8 +344,10 @@ class VidKvTest {
                 SequenceCache cache = create("vidkv(1.5, residual=64)", pool)) {
             steps.feed(cache, 200);
             int[] channels = layer(cache).quantized(0).split().abnormal();
-            int[][] codes = StoreContents.codes(layer(cache).quantized(0).abnormal().orElseThrow());
-            int[][] signs = StoreContents.codes(layer(cache).quantized(0).normal().orElseThrow());
+            int[][] codes =
+                    StoreContents.codes(layer(cache).quantized(0).abnormal().orElseThrow());
+            int[][] signs =
+                    StoreContents.codes(layer(cache).quantized(0).normal().orElseThrow());
             float[][] trits = StoreContents.values(values(cache, 0).ordinary().packed(), D);
             while (cache.length() < 420) {
                 steps.feed(cache, 1);
@@ -354,7 +359,8 @@ class VidKvTest {
                     .isDeepEqualTo(codes);
             assertThat(Arrays.copyOf(StoreContents.codes(after.normal().orElseThrow()), 192))
                     .isDeepEqualTo(signs);
-            assertThat(Arrays.copyOf(StoreContents.values(values(cache, 0).ordinary().packed(), D), 192))
+            assertThat(Arrays.copyOf(
+                            StoreContents.values(values(cache, 0).ordinary().packed(), D), 192))
                     .isDeepEqualTo(trits);
         }
     }
@@ -401,7 +407,9 @@ class VidKvTest {
                 feedWide(cache, 64, 7);
                 feedWide(cache, 64, 40);
             }
-            assertThat(layer(append).quantized(0).split().abnormal()).contains(7).doesNotContain(40);
+            assertThat(layer(append).quantized(0).split().abnormal())
+                    .contains(7)
+                    .doesNotContain(40);
             assertThat(layer(all).quantized(0).split().abnormal()).contains(7, 40);
             assertThat(all.footprint()).isEqualTo(append.footprint());
         }
@@ -429,6 +437,11 @@ class VidKvTest {
             @Override
             public float[] input() {
                 return made.input();
+            }
+
+            @Override
+            public float[] residual() {
+                return made.residual();
             }
 
             @Override
@@ -508,11 +521,12 @@ class VidKvTest {
                 steps.feed(kivi, count);
             }
             for (int head = 0; head < 2; head++) {
-                PackedKeys keys = (PackedKeys) ((FlushingKeys) kivi.head(0, head).keys()).packed();
-                PackedValues values = (PackedValues) ((FlushingValues) kivi.head(0, head).values()).packed();
+                PackedKeys keys =
+                        (PackedKeys) ((FlushingKeys) kivi.head(0, head).keys()).packed();
+                PackedValues values =
+                        (PackedValues) ((FlushingValues) kivi.head(0, head).values()).packed();
                 PackedKeys vidKeys = layer(vid).quantized(head).abnormal().orElseThrow();
-                PackedValues vidValues =
-                        values(vid, head).ordinary().packed();
+                PackedValues vidValues = values(vid, head).ordinary().packed();
                 assertThat(StoreContents.codes(vidKeys)).isDeepEqualTo(StoreContents.codes(keys));
                 assertThat(StoreContents.codes(vidValues)).isDeepEqualTo(StoreContents.codes(values));
                 assertThat(StoreContents.keys(vidKeys, D)).isDeepEqualTo(StoreContents.keys(keys, D));
@@ -545,8 +559,8 @@ class VidKvTest {
             assertThat(Arrays.copyOfRange(v, 32, 64)).isDeepEqualTo(Arrays.copyOfRange(twoBits, 32, 64));
             assertThat(inside).isBetween(0.9 * error(twoBits, chosen, true), 1.1 * error(twoBits, chosen, true));
             assertThat(inside).isLessThan(0.9 * error(ternary, chosen, true));
-            assertThat(error(v, chosen, false)).isBetween(
-                    0.95 * error(ternary, chosen, false), 1.05 * error(ternary, chosen, false));
+            assertThat(error(v, chosen, false))
+                    .isBetween(0.95 * error(ternary, chosen, false), 1.05 * error(ternary, chosen, false));
         }
     }
 
@@ -573,7 +587,8 @@ class VidKvTest {
             made.feed(head, 100);
             boolean different = false;
             for (int h = 1; h < 4; h++) {
-                assertThat(layer(layer).quantized(h).split()).isSameAs(layer(layer).quantized(0).split());
+                assertThat(layer(layer).quantized(h).split())
+                        .isSameAs(layer(layer).quantized(0).split());
                 different |= !Arrays.equals(
                         layer(head).quantized(h).split().abnormal(),
                         layer(head).quantized(0).split().abnormal());
