@@ -142,7 +142,8 @@ class AttentionTest {
             "mikv",
             "vidkv",
             "gear(variant=gear)",
-            "zipcache(interval=4000)"
+            "zipcache(interval=4000)",
+            "exact(f16)", "kivi", "block(q4_0, rotate=true)", "saq", "vidkv", "rotatekv(reorder=off)", "mikv"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;

@@ -83,6 +83,11 @@ class VidKvErrorTest {
             }
 
             @Override
+            public float[] residual() {
+                throw new AssertionError("asked for the residual");
+            }
+
+            @Override
             public float[] keysBeforeRope() {
                 throw new AssertionError("asked for keys before RoPE");
             }

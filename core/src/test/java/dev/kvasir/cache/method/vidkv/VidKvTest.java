@@ -445,6 +445,11 @@ class VidKvTest {
             }
 
             @Override
+            public float[] residual() {
+                return made.residual();
+            }
+
+            @Override
             public float[] keysBeforeRope() {
                 return made.keysBeforeRope();
             }
