@@ -134,7 +134,13 @@ class AttentionTest {
         CacheShape shape = new CacheShape(2, 8, 2, 64, 8);
         var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         for (String text : new String[] {
-            "exact(f16)", "kivi", "block(q4_0, rotate=true)", "saq", "rotatekv(reorder=off)", "mikv", "gear(variant=gear)"
+            "exact(f16)",
+            "kivi",
+            "block(q4_0, rotate=true)",
+            "saq",
+            "rotatekv(reorder=off)",
+            "mikv",
+            "gear(variant=gear)"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;

@@ -320,8 +320,8 @@ final class GearLayer implements LayerStore {
         }
         int left = size - slots.inChunks();
         if (left >= plan.buffer) {
-            throw new CacheFileException("gear chunks: " + slots.inChunks() + " of " + size + " tokens, which leaves " + left
-                    + " for a buffer of " + plan.buffer);
+            throw new CacheFileException("gear chunks: " + slots.inChunks() + " of " + size + " tokens, which leaves "
+                    + left + " for a buffer of " + plan.buffer);
         }
         for (ChunkBuffer buffer : buffers) {
             buffer.read(in, left);
