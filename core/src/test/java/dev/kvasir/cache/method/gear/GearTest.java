@@ -315,7 +315,7 @@ class GearTest {
             made.feed(cache, 130);
             while (cache.length() < 500) {
                 long windows = 2L * Math.ceilDiv(cache.length() % 64, 32) * 32 * 64 * 2;
-                long chunks = cache.length() / 64 - 2;
+                int chunks = cache.length() / 64 - 2;
                 assertThat(pool.usedBytes()).isEqualTo(prompt + promptOutliers + chunks * decoded + windows);
                 assertThat(cache.footprint().total()).isEqualTo(pool.usedBytes());
                 made.feed(cache, 1);
