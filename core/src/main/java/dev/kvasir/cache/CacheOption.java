@@ -21,6 +21,8 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
         NUMBER,
         /** A number with a decimal point or without that the method checks. */
         DECIMAL,
+        /** Whole numbers joined by hyphens that the method checks. */
+        NUMBERS,
         /** The path of a file, which may be empty. */
         FILE
     }
@@ -45,6 +47,11 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
         return new CacheOption(name, Kind.DECIMAL, defaultValue, List.of(allowed), meaning);
     }
 
+    /** An option that takes a few whole numbers joined by hyphens, of which {@code allowed} says more. */
+    public static CacheOption numbers(String name, String defaultValue, String meaning, String allowed) {
+        return new CacheOption(name, Kind.NUMBERS, defaultValue, List.of(allowed), meaning);
+    }
+
     /** The option {@code file}: where the method's calibration is, by default the one that comes with the model. */
     public static CacheOption calibrationFile() {
         return new CacheOption(
@@ -62,6 +69,7 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
             case CHOICE -> allowed.contains(value);
             case NUMBER -> value.matches("[0-9]{1,9}");
             case DECIMAL -> value.matches("[0-9]{1,6}(\\.[0-9]{1,6})?");
+            case NUMBERS -> value.matches("[0-9]{1,9}(-[0-9]{1,9}){0,15}");
             case FILE -> true;
         };
         if (!good) {

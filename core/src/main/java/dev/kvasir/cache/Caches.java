@@ -8,6 +8,8 @@ import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
+import dev.kvasir.cache.method.rotatekv.RotateKvCache;
+import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
@@ -24,9 +26,11 @@ public final class Caches {
             new KiviCache(),
             new BlockCache(),
             new KvQuantCache(),
+            new RotateKvCache(),
             new QServeCache(),
             new BfpCache(),
-            new TurboQuantCache());
+            new TurboQuantCache(),
+            new SaqCache());
 
     private Caches() {}
 

@@ -26,6 +26,11 @@ public final class RotaryBlock {
 
     /** Blocks under the rotary embedding of {@code table}. */
     public RotaryBlock(RotaryTable table) {
+        this(table, 1);
+    }
+
+    /** The same for keys that must be multiplied by {@code factor} as well, which then costs nothing. */
+    public RotaryBlock(RotaryTable table, float factor) {
         this.table = table;
         this.half = table.headDim() / 2;
         this.cosines = new float[half * TOKENS];
@@ -34,8 +39,8 @@ public final class RotaryBlock {
         for (int j = 0; j < TOKENS; j++) {
             int at = table.offset(j);
             for (int i = 0; i < half; i++) {
-                cosines[i * TOKENS + j] = table.cosines(j)[at + i];
-                sines[i * TOKENS + j] = table.sines(j)[at + i];
+                cosines[i * TOKENS + j] = factor * table.cosines(j)[at + i];
+                sines[i * TOKENS + j] = factor * table.sines(j)[at + i];
             }
         }
     }

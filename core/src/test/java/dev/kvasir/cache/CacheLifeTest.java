@@ -36,10 +36,16 @@ class CacheLifeTest {
                 "kivi(k_axis=token, residual=0)",
                 "kivi(v_axis=channel, residual=64)",
                 "block(k=q5_0, v=q4_0)",
+                "saq",
+                "saq(16-8-4-2-1, segment=32)",
+                "saq(32-5-3, segment=32, sinks=40)",
+                "saq(16)",
                 "turboquant(2, outliers=16)",
                 "qserve(smooth=false)",
                 "bfp",
-                "bfp(v_axis=token, block=16)"
+                "bfp(v_axis=token, block=16)",
+                "rotatekv(reorder=off)",
+                "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -67,7 +73,9 @@ class CacheLifeTest {
                 "kivi(v_axis=channel, residual=64)",
                 "block",
                 "turboquant",
-                "bfp(v_axis=token)"
+                "bfp(v_axis=token)",
+                "saq(segment=32)",
+                "rotatekv(reorder=off)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -96,9 +104,12 @@ class CacheLifeTest {
                 "kivi(residual=32)",
                 "kivi",
                 "block(q5_0, rotate=true)",
+                "saq(segment=32)",
+                "saq(16-4-3-2, segment=32, paperExact=true)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
-                "bfp(v_axis=token)"
+                "bfp(v_axis=token)",
+                "rotatekv(reorder=off)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -148,9 +159,11 @@ class CacheLifeTest {
                 "kivi",
                 "kivi(k_axis=token, residual=0)",
                 "block(q4_0)",
+                "saq(segment=32)",
                 "turboquant(2)",
                 "qserve(8, smooth=false)",
-                "bfp(v_axis=token)"
+                "bfp(v_axis=token)",
+                "rotatekv(reorder=off, sinkEntries=0)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -178,7 +191,8 @@ class CacheLifeTest {
                 "block(q5_0)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
-                "bfp"
+                "bfp",
+                "rotatekv(reorder=off, sinkEntries=0)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
@@ -251,7 +265,11 @@ class CacheLifeTest {
                 "kivi(bits=4)",
                 "kivi(v_axis=channel, residual=32)",
                 "kivi(k_axis=token, residual=0)",
-                "block(q5_0, rotate=true)"
+                "block(q5_0, rotate=true)",
+                "saq(segment=32)",
+                "saq(16-8-3, segment=64, paperExact=true)",
+                "saq(16, sinks=60)",
+                "rotatekv(reorder=off)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

@@ -105,6 +105,8 @@ public final class Steps {
         float[] keys = rows(layer, 1, first, count, width);
         float[] values = rows(layer, 2, first, count, width);
         return new TokenStates() {
+            private float[] keysBeforeRope = {};
+
             @Override
             public int count() {
                 return count;
@@ -127,7 +129,10 @@ public final class Steps {
 
             @Override
             public float[] keysBeforeRope() {
-                return turnedBack(keys, first, count);
+                if (keysBeforeRope.length == 0) {
+                    keysBeforeRope = turnedBack(keys, first, count);
+                }
+                return keysBeforeRope;
             }
 
             @Override

@@ -16,6 +16,7 @@ final class RotaryBlockTest {
     void innerProductsAreThoseOfRotatedKeys(int headDim) {
         RotaryTable table = RotaryTable.of(headDim, 500_000);
         RotaryBlock block = new RotaryBlock(table);
+        RotaryBlock doubling = new RotaryBlock(table, 2);
         table.reach(QUERY);
         Random random = new Random(headDim);
         float[] query = rotated(table, gaussian(headDim, random), QUERY);
@@ -23,6 +24,11 @@ final class RotaryBlockTest {
             float[] tile = gaussian(headDim * RotaryBlock.TOKENS, random);
             float[] turned = tile.clone();
             block.turn(turned, 0);
+            float[] doubled = tile.clone();
+            doubling.turn(doubled, 0);
+            for (int i = 0; i < doubled.length; i++) {
+                assertThat(doubled[i]).isEqualTo(2 * turned[i]);
+            }
             float[] back = new float[headDim];
             block.turnBack(start, query, 0, 1, back, 0);
             for (int j = 0; j < RotaryBlock.TOKENS; j++) {

@@ -171,6 +171,12 @@ public interface Kernels {
             int outOffset,
             int outStride);
 
+    /**
+     * Brings a page to a coarser {@linkplain Quantizer#nested nested} grid in integers, {@code to} being {@code from} but for its
+     * bits. On the way every code is rounded to each grid whose factor is given, see {@link StepDown}.
+     */
+    void stepDown(PackedLayout from, MemorySegment page, PackedLayout to, MemorySegment out, int[] factors);
+
     /** The largest of {@code count} numbers; negative infinity if none. */
     float max(float[] x, int offset, int count);
 

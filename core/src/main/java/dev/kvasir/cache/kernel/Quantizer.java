@@ -10,6 +10,7 @@ package dev.kvasir.cache.kernel;
  * <table>
  *   <caption>Quantizers</caption>
  *   <tr><td>{@link #MIN_MAX}<td>F16 minimum and step, any bits
+ *   <tr><td>{@link #nested}<td>F16 minimum and step of a coarser grid
  *   <tr><td>{@link #Q8_0} {@link #Q5_0} {@link #Q4_0} {@link #Q5_1} {@link #Q4_1} {@link #IQ4_NL}<td>the block types of ggml
  *   <tr><td>{@link #symmetric}<td>F16 step, signed codes
  *   <tr><td>{@link #blockFloat}<td>shared exponent
@@ -23,6 +24,7 @@ public final class Quantizer {
     /** Where a group's scale and zero come from. */
     enum Rule {
         MIN_MAX,
+        NESTED,
         GGML_EXTREME,
         GGML_RANGE,
         GGML_CODEBOOK,
@@ -237,6 +239,24 @@ public final class Quantizer {
                 .make();
     }
 
+    /**
+     * As {@link #MIN_MAX} on a grid that refines the one of {@code coarsest} bits: what is stored is the coarsest step, {@code (max
+     * - min) / (2^coarsest - 1)}, and a code means {@code zero + scale * step * code} with {@code step = (2^coarsest - 1) / (2^bits -
+     * 1)}. Codes can so be {@linkplain Kernels#stepDown stepped down} while their parameters stay, and nothing is rounded twice.
+     */
+    public static Quantizer nested(int bits, int coarsest) {
+        check(
+                coarsest >= 1 && bits >= coarsest && bits <= 8,
+                bits + " bits nested in " + coarsest + ": 1 to 8, falling");
+        float most = (1 << coarsest) - 1;
+        return new Traits("nested(" + bits + ", " + coarsest + ")", Rule.NESTED, Rounding.EVEN)
+                .bits(bits)
+                .step(most / ((1 << bits) - 1))
+                .constant(most)
+                .formats(ScaleFormat.F16, ZeroFormat.F16)
+                .make();
+    }
+
     private static void check(boolean good, String problem) {
         if (!good) {
             throw new IllegalArgumentException(problem);
@@ -292,7 +312,7 @@ public final class Quantizer {
         return step;
     }
 
-    /** The clip of {@link #rotate}, the gamma of {@link #ternary}. */
+    /** The clip of {@link #rotate}, the gamma of {@link #ternary}, the coarsest code of {@link #nested}. */
     float constant() {
         return constant;
     }

@@ -260,6 +260,11 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public void stepDown(PackedLayout from, MemorySegment page, PackedLayout to, MemorySegment out, int[] factors) {
+        StepDown.scalar(from, page, to, out, factors);
+    }
+
+    @Override
     public float max(float[] x, int offset, int count) {
         float max = Float.NEGATIVE_INFINITY;
         for (int i = 0; i < count; i++) {

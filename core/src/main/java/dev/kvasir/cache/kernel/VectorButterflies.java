@@ -85,7 +85,12 @@ public final class VectorButterflies implements Butterflies {
 
     @Override
     public void columns(float[] x, int offset, int rows, int stride, int lanes) {
-        int half = 1;
+        stages(x, offset, rows, stride, lanes, 1);
+    }
+
+    /** The stages from the distance {@code first} on. */
+    private static void stages(float[] x, int offset, int rows, int stride, int lanes, int first) {
+        int half = first;
         for (; 8 * half <= rows; half *= 8) {
             for (int i = 0; i < rows; i += 8 * half) {
                 for (int j = i; j < i + half; j++) {
@@ -102,10 +107,51 @@ public final class VectorButterflies implements Butterflies {
         }
     }
 
+    @Override
+    public void gathered(
+            float[] source, int[] order, int from, float[] x, int offset, int rows, int stride, int lanes) {
+        if (rows < 8 || lanes % V != 0) {
+            ScalarButterflies.gather(source, order, from, x, offset, rows, stride, lanes);
+            columns(x, offset, rows, stride, lanes);
+            return;
+        }
+        for (int i = 0; i < rows; i += 8) {
+            for (int lane = 0; lane < lanes; lane += V) {
+                eightVectors(
+                        source,
+                        order[from + i] * stride + lane,
+                        order[from + i + 1] * stride + lane,
+                        order[from + i + 2] * stride + lane,
+                        order[from + i + 3] * stride + lane,
+                        order[from + i + 4] * stride + lane,
+                        order[from + i + 5] * stride + lane,
+                        order[from + i + 6] * stride + lane,
+                        order[from + i + 7] * stride + lane,
+                        x,
+                        offset + i * stride + lane,
+                        stride);
+            }
+        }
+        stages(x, offset, rows, stride, lanes, 8);
+    }
+
     private static void eight(float[] x, int offset, int step, int lanes) {
         int lane = 0;
         for (; lane <= lanes - V; lane += V) {
-            eightVectors(x, offset + lane, step);
+            int o = offset + lane;
+            eightVectors(
+                    x,
+                    o,
+                    o + step,
+                    o + 2 * step,
+                    o + 3 * step,
+                    o + 4 * step,
+                    o + 5 * step,
+                    o + 6 * step,
+                    o + 7 * step,
+                    x,
+                    o,
+                    step);
         }
         if (lane < lanes) {
             for (int half = 1; half < 8; half *= 2) {
@@ -117,15 +163,17 @@ public final class VectorButterflies implements Butterflies {
         }
     }
 
-    private static void eightVectors(float[] x, int o, int step) {
-        FloatVector a = FloatVector.fromArray(F, x, o);
-        FloatVector b = FloatVector.fromArray(F, x, o + step);
-        FloatVector c = FloatVector.fromArray(F, x, o + 2 * step);
-        FloatVector d = FloatVector.fromArray(F, x, o + 3 * step);
-        FloatVector e = FloatVector.fromArray(F, x, o + 4 * step);
-        FloatVector f = FloatVector.fromArray(F, x, o + 5 * step);
-        FloatVector g = FloatVector.fromArray(F, x, o + 6 * step);
-        FloatVector h = FloatVector.fromArray(F, x, o + 7 * step);
+    /** Three stages of eight vectors of {@code in}, written {@code step} apart, perhaps where they were. */
+    private static void eightVectors(
+            float[] in, int i, int j, int k, int l, int m, int n, int p, int q, float[] x, int o, int step) {
+        FloatVector a = FloatVector.fromArray(F, in, i);
+        FloatVector b = FloatVector.fromArray(F, in, j);
+        FloatVector c = FloatVector.fromArray(F, in, k);
+        FloatVector d = FloatVector.fromArray(F, in, l);
+        FloatVector e = FloatVector.fromArray(F, in, m);
+        FloatVector f = FloatVector.fromArray(F, in, n);
+        FloatVector g = FloatVector.fromArray(F, in, p);
+        FloatVector h = FloatVector.fromArray(F, in, q);
         FloatVector a1 = a.add(b);
         FloatVector b1 = a.sub(b);
         FloatVector c1 = c.add(d);

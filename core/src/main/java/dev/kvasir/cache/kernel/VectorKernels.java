@@ -242,6 +242,11 @@ public final class VectorKernels implements Kernels {
     }
 
     @Override
+    public void stepDown(PackedLayout from, MemorySegment page, PackedLayout to, MemorySegment out, int[] factors) {
+        StepDown.vector(from, page, to, out, factors);
+    }
+
+    @Override
     public float max(float[] x, int offset, int count) {
         return VectorSoftmax.max(x, offset, count);
     }

@@ -129,7 +129,8 @@ final class VectorRead {
         int count = depthTo - depthFrom;
         int lead = depthFrom % layout.wordDepths();
         Quantizer quantizer = layout.quantizer();
-        boolean halves = quantizer.scaleFormat() == ScaleFormat.F16
+        boolean halves = quantizer.step() == 1
+                && quantizer.scaleFormat() == ScaleFormat.F16
                 && !quantizer.zeroFormat().isCode();
         int lane = laneFrom;
         while (lane < laneTo) {

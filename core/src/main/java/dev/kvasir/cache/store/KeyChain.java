@@ -21,7 +21,8 @@ public final class KeyChain implements KeyReader {
     @Override
     public int size() {
         int size = 0;
-        for (KeyReader part : parts) {
+        for (int i = 0; i < parts.size(); i++) {
+            KeyReader part = parts.get(i);
             size += part.size();
         }
         return size;
@@ -31,7 +32,8 @@ public final class KeyChain implements KeyReader {
     @Override
     public int queryWidth(int width) {
         int sum = 0;
-        for (KeyReader part : parts) {
+        for (int i = 0; i < parts.size(); i++) {
+            KeyReader part = parts.get(i);
             sum += part.queryWidth(width);
         }
         return sum;
@@ -40,7 +42,8 @@ public final class KeyChain implements KeyReader {
     @Override
     public void prepare(float[] queries, int offset, int rows, int width, float[] out, int outOffset, Scratch scratch) {
         int at = outOffset;
-        for (KeyReader part : parts) {
+        for (int i = 0; i < parts.size(); i++) {
+            KeyReader part = parts.get(i);
             part.prepare(queries, offset, rows, width, out, at, scratch);
             at += rows * part.queryWidth(width);
         }

@@ -34,7 +34,8 @@ public final class PackedKeys implements BlockKeys {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }
 
-    private PackedKeys(Kernels kernels, PackedLayout layout, PageRun pages) {
+    /** A store over pages that others may write to. */
+    PackedKeys(Kernels kernels, PackedLayout layout, PageRun pages) {
         this.kernels = kernels;
         this.layout = layout;
         boolean fitted = layout.axis() == Axis.PER_DEPTH && layout.quantizer().parameterBytes() > 0;
@@ -55,6 +56,11 @@ public final class PackedKeys implements BlockKeys {
     /** The layout of a page. */
     public PackedLayout layout() {
         return layout;
+    }
+
+    /** Sets the size after others wrote to the pages. */
+    void holds(int tokens) {
+        size = tokens;
     }
 
     /** The page that holds a slot. */

@@ -37,7 +37,8 @@ public final class PackedValues implements BlockValues {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }
 
-    private PackedValues(Kernels kernels, PackedLayout layout, PageRun pages) {
+    /** A store over pages that others may write to. */
+    PackedValues(Kernels kernels, PackedLayout layout, PageRun pages) {
         this.kernels = kernels;
         this.layout = layout;
         this.block = layout.axis() == Axis.PER_LANE ? layout.group() : 1;
@@ -61,6 +62,11 @@ public final class PackedValues implements BlockValues {
     /** The layout of a page. */
     public PackedLayout layout() {
         return layout;
+    }
+
+    /** Sets the size after others wrote to the pages. */
+    void holds(int tokens) {
+        size = tokens;
     }
 
     /** The page that holds a slot. */
