@@ -252,6 +252,40 @@ class QuantizersTest {
         }
     }
 
+    /** Codebooks whose scales are known elsewhere. */
+    static Stream<PackedLayout> bareLayouts() {
+        return givenLayouts()
+                .filter(layout -> layout.quantizer().isCodebook()
+                        && layout.quantizer().parameterBytes() == 0
+                        && layout.group() == layout.lanes()
+                        && layout.axis() == Axis.PER_DEPTH);
+    }
+
+    @ParameterizedTest
+    @MethodSource("bareLayouts")
+    void readsUnderGivenScalesAsTheOracleDoes(PackedLayout layout) {
+        int unit = PackedLayout.UNIT;
+        int lanes = layout.lanes();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment page = page(arena, layout);
+            for (int trial = 0; trial < 6; trial++) {
+                int laneFrom = random.nextInt(lanes / unit) * unit;
+                int laneTo = laneFrom + (1 + random.nextInt((lanes - laneFrom) / unit)) * unit;
+                int depthFrom = random.nextInt(layout.depth() / unit) * unit;
+                int depthTo = depthFrom + (1 + random.nextInt((layout.depth() - depthFrom) / unit)) * unit;
+                float[] scales = floats(layout.depth() + 3);
+                float[] zeros = floats(layout.depth() + 3);
+                float[] expected = new float[layout.depth() * (lanes + 1)];
+                float[] found = expected.clone();
+                scalar.unpackGiven(
+                        layout, page, laneFrom, laneTo, depthFrom, depthTo, scales, zeros, 3, expected, 2, lanes + 1);
+                vector.unpackGiven(
+                        layout, page, laneFrom, laneTo, depthFrom, depthTo, scales, zeros, 3, found, 2, lanes + 1);
+                assertThat(found).isEqualTo(expected);
+            }
+        }
+    }
+
     /** Reads random parts: any units of lanes, any depths. */
     private void assertReads(PackedLayout layout, MemorySegment page) {
         int unit = PackedLayout.UNIT;

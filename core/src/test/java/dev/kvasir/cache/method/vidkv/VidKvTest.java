@@ -425,11 +425,6 @@ class VidKvTest {
         cache.reserve(count);
         cache.layer(0).append(new TokenStates() {
             @Override
-            public float[] residual() {
-                throw new AssertionError("asked for the residual stream");
-            }
-
-            @Override
             public int count() {
                 return count;
             }
