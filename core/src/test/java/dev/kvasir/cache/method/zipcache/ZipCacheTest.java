@@ -284,7 +284,7 @@ final class ZipCacheTest {
             for (int count : steps(170)) {
                 steps.feed(cache, count);
                 tail += count;
-                if (cache.length() == count && count > 1 || tail >= interval) {
+                if ((cache.length() == count && count > 1) || tail >= interval) {
                     segments.add(tail);
                     tail = 0;
                 }
