@@ -76,10 +76,12 @@ class CacheLifeTest {
                 "kivi(v_axis=channel, residual=64)",
                 "block",
                 "mikv",
+                "gear(variant=gear, group=32)",
                 "turboquant",
                 "bfp(v_axis=token)",
                 "saq(segment=32)",
-                "rotatekv(reorder=off)"
+                "rotatekv(reorder=off)",
+                "vidkv"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -108,11 +110,13 @@ class CacheLifeTest {
                 "kivi(residual=32)",
                 "kivi",
                 "block(q5_0, rotate=true)",
+                "gear(variant=gear, group=32, sparsity=0.1)",
                 "saq(segment=32)",
                 "saq(16-4-3-2, segment=32, paperExact=true)",
                 "mikv",
                 "mikv(0.5, importance_bits=4)",
                 "mikv(bits=0)",
+                "vidkv(1.5, protect=150..181)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
                 "bfp(v_axis=token)",
@@ -166,6 +170,7 @@ class CacheLifeTest {
                 "kivi",
                 "kivi(k_axis=token, residual=0)",
                 "block(q4_0)",
+                "gear(variant=gear, group=32)",
                 "saq(segment=32)",
                 "turboquant(2)",
                 "qserve(8, smooth=false)",
@@ -273,6 +278,8 @@ class CacheLifeTest {
                 "kivi(v_axis=channel, residual=32)",
                 "kivi(k_axis=token, residual=0)",
                 "block(q5_0, rotate=true)",
+                "gear(group=32)",
+                "gear(variant=gear, bits=4, sparsity=0.1)",
                 "saq(segment=32)",
                 "saq(16-8-3, segment=64, paperExact=true)",
                 "saq(16, sinks=60)",

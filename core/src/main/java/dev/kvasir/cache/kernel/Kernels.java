@@ -84,6 +84,11 @@ public interface Kernels {
             int outOffset,
             float[] work);
 
+    /** The most rows for which {@link #accumulateRows} costs less than {@link #unpack} and a dense product. */
+    default int rowsFromCodes(PackedLayout layout) {
+        return 3;
+    }
+
     /** {@link #accumulate} for each of {@code rows} rows, which may share the reading of the codes. */
     void accumulateRows(
             PackedLayout layout,

@@ -131,6 +131,11 @@ public final class VectorKernels implements Kernels {
     }
 
     @Override
+    public int rowsFromCodes(PackedLayout layout) {
+        return VectorRows.rows(layout);
+    }
+
+    @Override
     public void accumulateRows(
             PackedLayout layout,
             MemorySegment page,

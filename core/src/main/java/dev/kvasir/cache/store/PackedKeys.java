@@ -11,7 +11,6 @@ import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * Keys as codes of a few bits: lanes are tokens, the depth runs over channels.
@@ -20,16 +19,13 @@ import java.util.Arrays;
  * whole blocks, unless no scale is stored. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
  */
 public final class PackedKeys implements BlockKeys, RowKeys {
-    /** From so many query rows on, unpacking a tile once costs less than reading its codes for each row. */
-    private static final int UNPACK_ROWS = 4;
-
     private final Kernels kernels;
     private final PackedLayout layout;
     private final int block;
     private final PageRun pages;
     private int size;
 
-    /** An empty store; {@code layout.lanes()} are the tokens of a page, a multiple of 32, {@code layout.depth()} is the head's width. */
+    /** An empty store; {@code layout.lanes()} are the tokens of a page, {@code layout.depth()} is the head's width. */
     public PackedKeys(PagePool pool, Kernels kernels, PackedLayout layout) {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }
@@ -39,7 +35,7 @@ public final class PackedKeys implements BlockKeys, RowKeys {
         this.kernels = kernels;
         this.layout = layout;
         boolean fitted = layout.axis() == Axis.PER_DEPTH && layout.quantizer().parameterBytes() > 0;
-        this.block = fitted ? Math.max(PANEL, layout.group()) : 1;
+        this.block = fitted ? Math.min(layout.lanes(), Math.max(PANEL, layout.group())) : 1;
         this.pages = pages;
     }
 
@@ -292,30 +288,26 @@ public final class PackedKeys implements BlockKeys, RowKeys {
             int outStride,
             Scratch scratch) {
         int lanes = layout.lanes();
-        int depth = channelTo - channelFrom;
         int slot = from;
         while (slot < to) {
             int lane = slot % lanes;
             int end = Math.min(lanes, lane + to - slot);
             int o = outOffset + slot - from;
-            MemorySegment page = page(slot);
-            if (rows < UNPACK_ROWS) {
-                int whole = Math.ceilDiv(end, PackedLayout.UNIT) * PackedLayout.UNIT;
-                float[] work = scratch.work(Kernels.workSize(layout));
-                for (int r = 0; r < rows; r++) {
-                    int at = o + r * outStride;
-                    int q = queryOffset + r * depth;
-                    Arrays.fill(out, at, at + whole - lane, 0f);
-                    kernels.accumulate(layout, page, lane, whole, channelFrom, channelTo, queries, q, out, at, work);
-                }
-            } else {
-                float[] tile = scratch.tile(depth * PANEL);
-                float[] work = scratch.work(Kernels.workSize(layout));
-                for (int panel = lane; panel < end; panel += PANEL) {
-                    kernels.unpack(layout, page, panel, panel + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
-                    kernels.dots(queries, queryOffset, depth, rows, tile, 0, depth, out, o + panel - lane, outStride);
-                }
-            }
+            PackedReads.scores(
+                    kernels,
+                    layout,
+                    page(slot),
+                    lane,
+                    end,
+                    channelFrom,
+                    channelTo,
+                    queries,
+                    queryOffset,
+                    rows,
+                    out,
+                    o,
+                    outStride,
+                    scratch);
             slot += end - lane;
         }
     }

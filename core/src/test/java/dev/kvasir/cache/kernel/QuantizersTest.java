@@ -242,8 +242,7 @@ class QuantizersTest {
         for (Kernels kernels : new Kernels[] {scalar, vector}) {
             float[] found = new float[1 + layout.depth() * stride];
             Arrays.fill(work, 1e30f);
-            kernels.unpackRows(
-                    layout, page, laneFrom, laneTo, depthFrom, depthTo, rows, found, 1, stride, work);
+            kernels.unpackRows(layout, page, laneFrom, laneTo, depthFrom, depthTo, rows, found, 1, stride, work);
             for (int j = depthFrom; j < depthTo; j++) {
                 for (int i = 0; i < laneTo - laneFrom; i++) {
                     assertThat(found[1 + rows[j] * stride + i])
@@ -282,7 +281,9 @@ class QuantizersTest {
                 }
             }
             assertClose(wanted, dense, 1e-6f * largest);
-            if (layout.axis() == Axis.PER_LANE && !layout.quantizer().isCodebook() && layout.bits() != PackedLayout.TRITS) {
+            if (layout.axis() == Axis.PER_LANE
+                    && !layout.quantizer().isCodebook()
+                    && layout.bits() != PackedLayout.TRITS) {
                 assertRows(layout, page, laneFrom, laneTo, depthFrom, depthTo, wanted, stride, 1e-6f * largest);
             }
             float tolerance = 1e-6f * largest * layout.depth();
