@@ -41,19 +41,16 @@ class RotateKvErrorTest {
     private static double error(RotateKvSteps model, String options) {
         CacheSpec spec = CacheSpec.parse("rotatekv(paramFormat=f16, sinkEntries=0, " + options + ")");
         Calibrator calibrator = Caches.calibrator(spec, CacheModel.of(SHAPE), "model");
-        calibrator.see(
-                0, model.otherText().states(0, 0, TOKENS), OneStep.queries(0, new float[0]), Sensitivity.NONE);
+        calibrator.see(0, model.otherText().states(0, 0, TOKENS), OneStep.queries(0, new float[0]), Sensitivity.NONE);
         Calibration calibration = calibrator.finish();
-        CacheModel found =
-                new CacheModel(SHAPE, RotaryTable.of(128, 10_000), OneStep.calibrations(calibration));
+        CacheModel found = new CacheModel(SHAPE, RotaryTable.of(128, 10_000), OneStep.calibrations(calibration));
         try (PagePool pool = Steps.pool();
                 SequenceCache cache = (SequenceCache) Caches.create(spec, found, pool, Steps.sequential())) {
             cache.layer(0).append(model.states(0, 0, TOKENS));
             cache.layer(0).attend(OneStep.queries(TOKENS, new float[TOKENS * 1024]), new float[TOKENS * 1024]);
             RotatedKeys packed = RotateKvTest.layer(cache, 0).packedKeys();
-            float[] rows = options.contains("post")
-                    ? model.states(0, 0, TOKENS).keys()
-                    : model.keysBeforeRope(0, 0, TOKENS);
+            float[] rows =
+                    options.contains("post") ? model.states(0, 0, TOKENS).keys() : model.keysBeforeRope(0, 0, TOKENS);
             packed.basis().apply(rows, TOKENS);
             return relative(StoreContents.keys(packed.packed(), 1024), rows);
         }
@@ -62,8 +59,7 @@ class RotateKvErrorTest {
     /** The same of keys quantized per token without any rotation. */
     private static double plainError(RotateKvSteps model) {
         float[] rows = model.keysBeforeRope(0, 0, TOKENS);
-        PackedLayout layout =
-                new PackedLayout(128, 1024, 2, 128, Axis.PER_LANE, Quantizer.rotate(1, ScaleFormat.F16));
+        PackedLayout layout = new PackedLayout(128, 1024, 2, 128, Axis.PER_LANE, Quantizer.rotate(1, ScaleFormat.F16));
         try (PagePool pool = Steps.pool()) {
             PackedKeys packed = new PackedKeys(pool, Kernels.best(), layout);
             try (PagePool.Claim claim = pool.claim(packed.wantedBytes(TOKENS))) {
@@ -103,7 +99,9 @@ class RotateKvErrorTest {
 
     @Test
     void clippingHelpsAtTwoBitsAndHurtsAtFour() {
-        assertThat(error(keys, "clip=0.8")).isLessThan(0.8 * error(keys, "clip=1")).isLessThan(0.07);
+        assertThat(error(keys, "clip=0.8"))
+                .isLessThan(0.8 * error(keys, "clip=1"))
+                .isLessThan(0.07);
         assertThat(error(gaussian, "clip=0.8")).isCloseTo(0.17, within(0.01));
         assertThat(error(gaussian, "clip=1")).isCloseTo(0.25, within(0.01));
         assertThat(error(keys, "bits=4, clip=1")).isLessThan(0.7 * error(keys, "bits=4, clip=0.8"));

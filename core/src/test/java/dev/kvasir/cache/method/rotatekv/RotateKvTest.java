@@ -169,8 +169,8 @@ class RotateKvTest {
         CacheShape shape = new CacheShape(1, heads, kvHeads, headDim, 40);
         RotateKvSteps model = new RotateKvSteps(shape, 8, true, Set.of(0, 17));
         Calibration calibration = shuffledOrders(shape, group, position);
-        String spec = "rotatekv(paramFormat=f16, bits=" + bits + ", sinkEntries=" + sinks + ", rotatePosition=" + position
-                + (options.isEmpty() ? "" : ", " + options) + ")";
+        String spec = "rotatekv(paramFormat=f16, bits=" + bits + ", sinkEntries=" + sinks + ", rotatePosition="
+                + position + (options.isEmpty() ? "" : ", " + options) + ")";
         int groupSize = options.startsWith("groupSize") ? Integer.parseInt(options.substring(10)) : headDim;
         int[][] orders = {shuffled(kvHeads * headDim, new Random(0))};
         RotateKvReference reference = new RotateKvReference(
@@ -202,11 +202,11 @@ class RotateKvTest {
     void everyTokenOfAPromptSeesThePromptAsStored() {
         CacheShape shape = new CacheShape(1, 4, 4, 32, 40);
         RotateKvSteps model = new RotateKvSteps(shape, 8);
-        RotateKvReference reference = new RotateKvReference(
-                shape, model, ChannelOrder.none(shape), 4, true, 2, 32, 0.8, 20);
+        RotateKvReference reference =
+                new RotateKvReference(shape, model, ChannelOrder.none(shape), 4, true, 2, 32, 0.8, 20);
         try (PagePool pool = Steps.pool();
-                SequenceCache cache =
-                        create("rotatekv(reorder=off, paramFormat=f16)", shape, shuffledOrders(shape, 4, "pre"), pool)) {
+                SequenceCache cache = create(
+                        "rotatekv(reorder=off, paramFormat=f16)", shape, shuffledOrders(shape, 4, "pre"), pool)) {
             float[] found = model.feed(cache, 70);
             Set<Integer> exact = reference.sinks(0, 70);
             double[][] keys = reference.keys(0, 70, exact);
@@ -256,8 +256,8 @@ class RotateKvTest {
                 RotateKvLayer expected = layer(prompt, l);
                 for (SequenceCache other : List.of(single, mixed)) {
                     assertThat(StoreContents.keys(layer(other, l).packedKeys().packed(), steps.width()))
-                            .isDeepEqualTo(StoreContents.keys(
-                                    expected.packedKeys().packed(), steps.width()));
+                            .isDeepEqualTo(
+                                    StoreContents.keys(expected.packedKeys().packed(), steps.width()));
                     assertThat(StoreContents.values(layer(other, l).packedValues(), steps.width()))
                             .isDeepEqualTo(StoreContents.values(expected.packedValues(), steps.width()));
                 }
@@ -486,13 +486,12 @@ class RotateKvTest {
         }
         Tensor tensor = problem.equals("shape") ? Tensor.of(order, 1, 256) : Tensor.of(order, 2, 128);
         Calibration bad = new Calibration("rotatekv", good.options(), "model", Map.of("order.signed", tensor));
-        String spec =
-                switch (problem) {
-                    case "missing" -> "rotatekv(reorder=abs)";
-                    case "heads" -> "rotatekv(headsPerRotation=2)";
-                    case "position" -> "rotatekv(rotatePosition=post)";
-                    default -> "rotatekv";
-                };
+        String spec = switch (problem) {
+            case "missing" -> "rotatekv(reorder=abs)";
+            case "heads" -> "rotatekv(headsPerRotation=2)";
+            case "position" -> "rotatekv(rotatePosition=post)";
+            default -> "rotatekv";
+        };
         try (PagePool pool = Steps.pool()) {
             assertThatThrownBy(() -> create(spec, SHAPE, bad, pool))
                     .isInstanceOf(CalibrationException.class)
