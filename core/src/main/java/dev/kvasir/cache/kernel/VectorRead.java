@@ -20,12 +20,13 @@ import jdk.incubator.vector.VectorOperators;
  * <p>With scale s, level u and zero z, {@code sum x (s u + z) = sum (x s) u + sum x z}. Where the scale belongs to the depth
  * (PER_DEPTH), the weights {@code x s} and the second sum are made once for a group of lanes. Where it belongs to the lane
  * (PER_LANE), {@code sum x u} is made for a group of depths and scaled lane by lane. Where there are no scales, one pass does
- * it all. The codes themselves are read by {@link VectorPlanes}, {@link VectorLevels} and {@link VectorTrits}.
+ * it all. The codes themselves are read by {@link VectorPlanes}, {@link VectorPairs},
+ * {@link VectorLevels} and {@link VectorTrits}.
  *
  * <p>Codes are read by whole words: depths of the border words that nobody asked for get weight 0.
  *
  * <pre>
- *   work = weights of a range, whole words | its zeros | sums of the lanes | their scales | their zeros | tables
+ *   work = weights of a range, whole words | its zeros | sums of the lanes | their scales | their zeros | tables, or scales of all groups and then tables
  * </pre>
  */
 final class VectorRead {
@@ -231,10 +232,8 @@ final class VectorRead {
             int at = scales + g * lanes;
             int parameter = layout.parameterIndex(depthFrom + g * group, laneFrom);
             VectorParameters.decodeStored(layout, page, parameter, lanes, work, at);
-            for (int i = 0; hasZero && i < lanes; i += V) {
-                FloatVector.fromArray(F, work, at + lanes + i)
-                        .fma(FloatVector.broadcast(F, total), FloatVector.fromArray(F, out, outOffset + i))
-                        .intoArray(out, outOffset + i);
+            if (hasZero) {
+                VectorRows.add(work, at + lanes, lanes, total, out, outOffset);
             }
         }
         int words = group / layout.perWord(0);
