@@ -5,12 +5,16 @@ import dev.kvasir.cache.attention.SavedCache;
 import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
+import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
+import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
+import dev.kvasir.cache.method.vidkv.VidKvCache;
+import dev.kvasir.cache.method.zipcache.ZipCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
 import java.io.InputStream;
@@ -25,12 +29,16 @@ public final class Caches {
             new ExactCache(), //
             new KiviCache(),
             new BlockCache(),
-            new KvQuantCache(),
+            new GearCache(),
             new RotateKvCache(),
+            new MikvCache(),
+            new KvQuantCache(),
+            new ZipCache(),
             new QServeCache(),
             new BfpCache(),
             new TurboQuantCache(),
-            new SaqCache());
+            new SaqCache(),
+            new VidKvCache());
 
     private Caches() {}
 

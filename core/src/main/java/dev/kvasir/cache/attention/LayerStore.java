@@ -14,13 +14,13 @@ import java.util.Optional;
 
 /**
  * What one layer of a sequence remembers: written a step at a time, read head by head. Its tokens fill slots 0 to {@link
- * #size} - 1 of every head; a slot need not be a position.
+ * #size} - 1 of every head; a slot need not be a position, nor every token seen have one.
  *
  * <p>{@link HeadStores} serves methods whose heads remember by themselves. A method whose heads share scales, rotations or
  * decisions implements this itself.
  *
- * <p>A step: {@link #begin}, then {@link #append} for each part, some at a time on several threads, then {@link #end}. All
- * of it comes after the attention of the step's tokens, unless {@link #storesFirst}.
+ * <p>A step: {@link #begin}, then {@link #append} for each part, some at a time on several threads, then {@link #complete}
+ * likewise, then {@link #end}. All of it comes after the attention of the step's tokens, unless {@link #storesFirst}.
  */
 public interface LayerStore {
     /** Slots in use. */
@@ -68,13 +68,21 @@ public interface LayerStore {
     /** Stores one part of the step's tokens. */
     void append(int part, Scratch scratch);
 
+    /** Parts of {@link #complete}, which may run at the same time once all of {@link #append} are done. */
+    default int completeParts() {
+        return 0;
+    }
+
+    /** Does one part of what needs the whole step stored: where heads share scales or choices. */
+    default void complete(int part, Scratch scratch) {}
+
     /** All parts are done. */
     default void end() {}
 
-    /** The smallest size {@link #truncate} can bring this layer to. */
+    /** The smallest number of tokens seen that {@link #truncate} can bring this layer to. */
     int smallestSize();
 
-    /** Forgets all tokens from slot {@code size} on. */
+    /** Forgets all tokens from position {@code size} on. */
     void truncate(int size);
 
     /** Bytes of the pages held, by kind. */
@@ -87,7 +95,7 @@ public interface LayerStore {
     void write(DataOutput out) throws IOException;
 
     /**
-     * Fills this empty layer with what {@link #write} wrote of {@code size} tokens.
+     * Fills this empty layer with what {@link #write} wrote when {@code size} tokens had been seen.
      *
      * @throws dev.kvasir.cache.CacheFileException if the content cannot be of this layer
      */

@@ -76,6 +76,15 @@ public enum Element {
         }
     }
 
+    /** Reads one element of a page. */
+    public float get(MemorySegment page, long byteOffset) {
+        return switch (this) {
+            case F32 -> page.get(PackedLayout.FLOAT, byteOffset);
+            case BF16 -> Float.intBitsToFloat(page.get(PackedLayout.SHORT, byteOffset) << 16);
+            case F16 -> Float.float16ToFloat(page.get(PackedLayout.SHORT, byteOffset));
+        };
+    }
+
     /** The bits of {@code value} as F16: ties to even, magnitudes above 65504 become 65504. */
     static short f16(float value) {
         return Float.floatToFloat16(Math.clamp(value, -F16_MAX, F16_MAX));

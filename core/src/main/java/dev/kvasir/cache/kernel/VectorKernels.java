@@ -131,6 +131,11 @@ public final class VectorKernels implements Kernels {
     }
 
     @Override
+    public int rowsFromCodes(PackedLayout layout) {
+        return VectorRows.rows(layout);
+    }
+
+    @Override
     public void accumulateRows(
             PackedLayout layout,
             MemorySegment page,
@@ -164,6 +169,22 @@ public final class VectorKernels implements Kernels {
             int outStride,
             float[] work) {
         VectorUnpack.unpack(layout, page, laneFrom, laneTo, depthFrom, depthTo, out, outOffset, outStride, work);
+    }
+
+    @Override
+    public void unpackRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            int[] rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        VectorUnpack.rows(layout, page, laneFrom, laneTo, depthFrom, depthTo, rows, out, outOffset, outStride, work);
     }
 
     @Override
@@ -213,6 +234,11 @@ public final class VectorKernels implements Kernels {
     }
 
     @Override
+    public void stepDown(PackedLayout from, MemorySegment page, PackedLayout to, MemorySegment out, int[] factors) {
+        StepDown.vector(from, page, to, out, factors);
+    }
+
+    @Override
     public void unpackGiven(
             PackedLayout layout,
             MemorySegment page,
@@ -239,11 +265,6 @@ public final class VectorKernels implements Kernels {
                 out,
                 outOffset,
                 outStride);
-    }
-
-    @Override
-    public void stepDown(PackedLayout from, MemorySegment page, PackedLayout to, MemorySegment out, int[] factors) {
-        StepDown.vector(from, page, to, out, factors);
     }
 
     @Override

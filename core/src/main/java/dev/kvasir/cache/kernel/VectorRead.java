@@ -87,7 +87,7 @@ final class VectorRead {
 
     /** Numbers of {@code work}. */
     static int workSize(PackedLayout layout) {
-        return tables(layout) + 16 * padded(layout) + VectorRows.ROWS * layout.lanes();
+        return Math.max(tables(layout) + 16 * padded(layout), VectorRows.workSize(layout));
     }
 
     static void accumulate(
@@ -175,7 +175,8 @@ final class VectorRead {
             Arrays.fill(work, sums, sums + lanes, 0f);
             float constant = hasZero ? 0 : -layout.quantizer().offset() * total;
             addCodes(layout, page, laneFrom, laneTo, depth, groupEnd, work, work, sums, constant);
-            VectorParameters.decode(layout, page, layout.parameterIndex(depth, laneFrom), lanes, work, sums + lanes);
+            int parameter = layout.parameterIndex(depth, laneFrom);
+            VectorParameters.decodeStored(layout, page, parameter, lanes, work, sums + lanes);
             for (int i = 0; i < lanes; i += V) {
                 FloatVector.fromArray(F, work, sums + i)
                         .fma(
@@ -193,12 +194,18 @@ final class VectorRead {
     }
 
     /** Copies {@code count} weights and returns their sum. */
-    private static float copy(float[] x, int xOffset, int count, float[] work, int at) {
-        float total = 0;
-        for (int i = 0; i < count; i++) {
-            float xi = x[xOffset + i];
-            work[at + i] = xi;
-            total += xi;
+    static float copy(float[] x, int xOffset, int count, float[] work, int at) {
+        FloatVector sums = FloatVector.zero(F);
+        int i = 0;
+        for (; i <= count - V; i += V) {
+            FloatVector xi = FloatVector.fromArray(F, x, xOffset + i);
+            xi.intoArray(work, at + i);
+            sums = sums.add(xi);
+        }
+        float total = Species.sum(sums);
+        for (; i < count; i++) {
+            work[at + i] = x[xOffset + i];
+            total += x[xOffset + i];
         }
         return total;
     }
@@ -265,7 +272,7 @@ final class VectorRead {
     }
 
     /** Word rows of a plane that hold a range of depths; the last rows of a plane may end before those of another. */
-    private static int words(PackedLayout layout, int plane, int first, int depths) {
+    static int words(PackedLayout layout, int plane, int first, int depths) {
         int end = Math.min(first + depths, layout.depth());
         return Math.ceilDiv(end, layout.perWord(plane)) - first / layout.perWord(plane);
     }

@@ -20,7 +20,7 @@ import java.lang.foreign.MemorySegment;
  *   panel = channel 0: 32 tokens | channel 1: 32 tokens | ...
  * </pre>
  */
-public final class ExactKeys implements KeyStore {
+public final class ExactKeys implements RowKeys {
     private final Kernels kernels;
     private final Element element;
     private final int headDim;
@@ -93,28 +93,54 @@ public final class ExactKeys implements KeyStore {
     public void append(float[] rows, int offset, int stride, int count, Scratch scratch) {
         int row = 0;
         while (row < count) {
-            MemorySegment page = pages.page(size / pageTokens);
             int from = offset + row * stride;
             if (size % PANEL == 0 && count - row >= PANEL) {
+                MemorySegment page = pages.page(size / pageTokens);
                 float[] panel = scratch.tile(headDim * PANEL);
                 Panels.transpose(rows, from, stride, PANEL, headDim, panel, PANEL);
                 kernels.encode(element, panel, 0, headDim * PANEL, page, panelOffset(size));
                 row += PANEL;
                 size += PANEL;
             } else {
-                appendOne(rows, from, page);
+                write(rows, from, size);
                 row++;
                 size++;
             }
         }
     }
 
-    private void appendOne(float[] rows, int from, MemorySegment page) {
-        long lane = panelOffset(size) + (long) size % PANEL * element.bytes();
+    private void write(float[] rows, int from, int slot) {
+        MemorySegment page = pages.page(slot / pageTokens);
+        long lane = panelOffset(slot) + (long) slot % PANEL * element.bytes();
         long step = (long) PANEL * element.bytes();
         for (int c = 0; c < headDim; c++) {
             element.set(page, lane + c * step, rows[from + c]);
         }
+    }
+
+    @Override
+    public void row(int slot, float[] out, int offset, Scratch scratch) {
+        MemorySegment page = pages.page(slot / pageTokens);
+        long lane = panelOffset(slot) + (long) slot % PANEL * element.bytes();
+        long step = (long) PANEL * element.bytes();
+        for (int c = 0; c < headDim; c++) {
+            out[offset + c] = element.get(page, lane + c * step);
+        }
+    }
+
+    @Override
+    public void replace(int slot, float[] row, int offset, Scratch scratch) {
+        write(row, offset, slot);
+    }
+
+    @Override
+    public long wantedBytesForAll(int tokens) {
+        return wantedBytes(0, size + tokens);
+    }
+
+    @Override
+    public void reserveAll(int tokens, PagePool.Claim claim) {
+        reserve(0, size + tokens, claim);
     }
 
     private long panelOffset(int slot) {
@@ -122,7 +148,7 @@ public final class ExactKeys implements KeyStore {
     }
 
     /** Writes the keys of a whole panel to {@code out[channel][32]}, {@code stride} apart. */
-    void panel(int slot, float[] out, int offset, int stride) {
+    public void panel(int slot, float[] out, int offset, int stride) {
         MemorySegment page = pages.page(slot / pageTokens);
         long start = panelOffset(slot);
         if (stride == PANEL) {

@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
  * Values element by element, a token's channels side by side; a page is {@code [pageTokens][headDim]}. With a capacity it
  * is a ring: the oldest tokens can be {@linkplain #dropOldest dropped}, and their rows are written again.
  */
-public final class ExactValues implements ValueStore {
+public final class ExactValues implements RowValues {
     /** Tokens decoded at a time: a tile that stays in the first-level cache. */
     private static final int CHUNK = 32;
 
@@ -122,6 +122,29 @@ public final class ExactValues implements ValueStore {
             kernels.encode(element, rows, offset + i * stride, headDim, page, rowOffset(position));
             size++;
         }
+    }
+
+    @Override
+    public void row(int slot, float[] out, int offset, Scratch scratch) {
+        rows(slot, 1, out, offset);
+    }
+
+    @Override
+    public void replace(int slot, float[] row, int offset, Scratch scratch) {
+        int position = position(slot);
+        kernels.encode(element, row, offset, headDim, pages.page(position / pageTokens), rowOffset(position));
+    }
+
+    @Override
+    public long wantedBytesForAll(int tokens) {
+        int wanted = pagesFor(start + size + tokens);
+        return pages.wantedBytes(wanted, 0, wanted);
+    }
+
+    @Override
+    public void reserveAll(int tokens, PagePool.Claim claim) {
+        int wanted = pagesFor(start + size + tokens);
+        pages.reserve(wanted, 0, wanted, claim);
     }
 
     private long rowOffset(int position) {

@@ -27,7 +27,8 @@ public final class FlushingValues implements ValueStore {
     }
 
     /** As above, with a unit, a multiple of the packed store's block, that divides the residual. */
-    public FlushingValues(BlockValues packed, ExactValues window, Element element, int headDim, int residual, int unit) {
+    public FlushingValues(
+            BlockValues packed, ExactValues window, Element element, int headDim, int residual, int unit) {
         this.packed = packed;
         this.window = window;
         this.element = element;

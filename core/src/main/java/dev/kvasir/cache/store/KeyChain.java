@@ -3,8 +3,8 @@ package dev.kvasir.cache.store;
 import java.util.List;
 
 /**
- * Keys read one after the other as if they were one: tiers, windows, segments. Each has its own form of the queries;
- * the borders between them may be anywhere.
+ * Keys read one after the other as if they were one: tiers, windows, segments. Each part has its own form of the queries,
+ * unless {@linkplain #ofPlainQueries all take them as they are}; the borders between them may be anywhere.
  */
 public final class KeyChain implements KeyReader {
     private static final int PANEL = 32;
@@ -12,18 +12,29 @@ public final class KeyChain implements KeyReader {
     private final int headDim;
     private final List<? extends KeyReader> parts;
 
+    private final boolean plain;
+
     /** Reads {@code parts}, a list that may grow and shrink between steps, in their order. */
     public KeyChain(int headDim, List<? extends KeyReader> parts) {
+        this(headDim, parts, false);
+    }
+
+    private KeyChain(int headDim, List<? extends KeyReader> parts, boolean plain) {
         this.headDim = headDim;
         this.parts = parts;
+        this.plain = plain;
+    }
+
+    /** Parts that all take the model's own queries, which are then laid out once for all of them, however many they are. */
+    public static KeyChain ofPlainQueries(int headDim, List<? extends KeyReader> parts) {
+        return new KeyChain(headDim, parts, true);
     }
 
     @Override
     public int size() {
         int size = 0;
         for (int i = 0; i < parts.size(); i++) {
-            KeyReader part = parts.get(i);
-            size += part.size();
+            size += parts.get(i).size();
         }
         return size;
     }
@@ -31,16 +42,23 @@ public final class KeyChain implements KeyReader {
     /** Each part's queries follow those of the parts before it: {@code [parts][rows][its queryWidth]}. */
     @Override
     public int queryWidth(int width) {
+        if (plain) {
+            return width;
+        }
         int sum = 0;
+        // Counted loops here and below: an iterator would be an object for every tile.
         for (int i = 0; i < parts.size(); i++) {
-            KeyReader part = parts.get(i);
-            sum += part.queryWidth(width);
+            sum += parts.get(i).queryWidth(width);
         }
         return sum;
     }
 
     @Override
     public void prepare(float[] queries, int offset, int rows, int width, float[] out, int outOffset, Scratch scratch) {
+        if (plain) {
+            System.arraycopy(queries, offset, out, outOffset, rows * width);
+            return;
+        }
         int at = outOffset;
         for (int i = 0; i < parts.size(); i++) {
             KeyReader part = parts.get(i);
@@ -71,7 +89,7 @@ public final class KeyChain implements KeyReader {
                 score(part, queries, query, rows, first, end, out, at, outStride, scratch);
             }
             base += part.size();
-            query += rows * part.queryWidth(headDim);
+            query += plain ? 0 : rows * part.queryWidth(headDim);
         }
     }
 

@@ -11,7 +11,6 @@ import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * Keys as codes of a few bits: lanes are tokens, the depth runs over channels.
@@ -19,17 +18,14 @@ import java.util.Arrays;
  * <p>{@link Axis#PER_DEPTH} is a scale for each channel and group of tokens (per-channel keys): tokens come and go in
  * whole blocks, unless no scale is stored. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
  */
-public final class PackedKeys implements BlockKeys {
-    /** From so many query rows on, unpacking a tile once costs less than reading its codes for each row. */
-    private static final int UNPACK_ROWS = 4;
-
+public final class PackedKeys implements BlockKeys, RowKeys {
     private final Kernels kernels;
     private final PackedLayout layout;
     private final int block;
     private final PageRun pages;
     private int size;
 
-    /** An empty store; {@code layout.lanes()} are the tokens of a page, a multiple of 32, {@code layout.depth()} is the head's width. */
+    /** An empty store; {@code layout.lanes()} are the tokens of a page, {@code layout.depth()} is the head's width. */
     public PackedKeys(PagePool pool, Kernels kernels, PackedLayout layout) {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }
@@ -39,7 +35,7 @@ public final class PackedKeys implements BlockKeys {
         this.kernels = kernels;
         this.layout = layout;
         boolean fitted = layout.axis() == Axis.PER_DEPTH && layout.quantizer().parameterBytes() > 0;
-        this.block = fitted ? Math.max(PANEL, layout.group()) : 1;
+        this.block = fitted ? Math.min(layout.lanes(), Math.max(PANEL, layout.group())) : 1;
         this.pages = pages;
     }
 
@@ -87,6 +83,16 @@ public final class PackedKeys implements BlockKeys {
         }
     }
 
+    @Override
+    public long wantedBytesForAll(int tokens) {
+        return pages.wantedBytes(pagesFor(size + tokens), 0, pages.count());
+    }
+
+    @Override
+    public void reserveAll(int tokens, PagePool.Claim claim) {
+        pages.reserve(pagesFor(size + tokens), 0, pages.count(), claim);
+    }
+
     private int pagesFor(int tokens) {
         return Math.ceilDiv(tokens, layout.lanes());
     }
@@ -118,6 +124,26 @@ public final class PackedKeys implements BlockKeys {
         float[] work = scratch.work(Kernels.workSize(layout));
         kernels.pack(layout, page(size), lane, lane + count, 0, layout.depth(), columns, offset, stride, work);
         size += count;
+    }
+
+    @Override
+    public void row(int slot, float[] out, int offset, Scratch scratch) {
+        MemorySegment page = page(slot);
+        int lane = slot % layout.lanes();
+        for (int c = 0; c < layout.depth(); c++) {
+            out[offset + c] = layout.value(page, c, lane);
+        }
+    }
+
+    /** Only where tokens come one by one. */
+    @Override
+    public void replace(int slot, float[] row, int offset, Scratch scratch) {
+        if (block != 1) {
+            throw new IllegalStateException("a token of a block of " + block + " cannot be replaced");
+        }
+        int lane = slot % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.pack(layout, page(slot), lane, lane + 1, 0, layout.depth(), row, offset, 1, work);
     }
 
     /**
@@ -171,7 +197,14 @@ public final class PackedKeys implements BlockKeys {
         kernels.unpack(layout, page(slot), lane, lane + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
     }
 
-    /** As above, under the scales and zeros of the channels, which are not stored: {@code scales[0]} is that of channel 0. */
+    /** Writes all channels of 32 slots, the first a multiple of 32, to {@code tile[rows[channel]][32]}. */
+    public void unpackRows(int slot, int[] rows, float[] tile, Scratch scratch) {
+        int lane = slot % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.unpackRows(layout, page(slot), lane, lane + PANEL, 0, layout.depth(), rows, tile, 0, PANEL, work);
+    }
+
+    /** As {@link #unpack(int, int, int, float[], Scratch)}, under the scales and zeros of the channels, which are not stored: {@code scales[0]} is that of channel 0. */
     public void unpackGiven(int slot, int channelFrom, int channelTo, float[] scales, float[] zeros, float[] tile) {
         int lane = slot % layout.lanes();
         kernels.unpackGiven(
@@ -255,30 +288,26 @@ public final class PackedKeys implements BlockKeys {
             int outStride,
             Scratch scratch) {
         int lanes = layout.lanes();
-        int depth = channelTo - channelFrom;
         int slot = from;
         while (slot < to) {
             int lane = slot % lanes;
             int end = Math.min(lanes, lane + to - slot);
             int o = outOffset + slot - from;
-            MemorySegment page = page(slot);
-            if (rows < UNPACK_ROWS) {
-                int whole = Math.ceilDiv(end, PackedLayout.UNIT) * PackedLayout.UNIT;
-                float[] work = scratch.work(Kernels.workSize(layout));
-                for (int r = 0; r < rows; r++) {
-                    int at = o + r * outStride;
-                    int q = queryOffset + r * depth;
-                    Arrays.fill(out, at, at + whole - lane, 0f);
-                    kernels.accumulate(layout, page, lane, whole, channelFrom, channelTo, queries, q, out, at, work);
-                }
-            } else {
-                float[] tile = scratch.tile(depth * PANEL);
-                float[] work = scratch.work(Kernels.workSize(layout));
-                for (int panel = lane; panel < end; panel += PANEL) {
-                    kernels.unpack(layout, page, panel, panel + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
-                    kernels.dots(queries, queryOffset, depth, rows, tile, 0, depth, out, o + panel - lane, outStride);
-                }
-            }
+            PackedReads.scores(
+                    kernels,
+                    layout,
+                    page(slot),
+                    lane,
+                    end,
+                    channelFrom,
+                    channelTo,
+                    queries,
+                    queryOffset,
+                    rows,
+                    out,
+                    o,
+                    outStride,
+                    scratch);
             slot += end - lane;
         }
     }

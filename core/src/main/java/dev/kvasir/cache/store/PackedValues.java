@@ -9,7 +9,6 @@ import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * Values as codes of a few bits: lanes are channels, the depth runs over tokens.
@@ -17,22 +16,14 @@ import java.util.Arrays;
  * <p>{@link Axis#PER_DEPTH} is a scale for each token and group of channels (per-token values): tokens come one by one.
  * {@link Axis#PER_LANE} is a scale for each channel and group of tokens: tokens come in whole groups.
  */
-public final class PackedValues implements BlockValues {
-    /** Tokens of the widest code word. */
-    private static final int WORD = 32;
-
-    private static final int UNPACK_ROWS = 4;
-
-    /** Channels unpacked at a time: a page of them stays in the first-level cache. */
-    private static final int TILE_LANES = 32;
-
+public final class PackedValues implements BlockValues, RowValues {
     private final Kernels kernels;
     private final PackedLayout layout;
     private final int block;
     private final PageRun pages;
     private int size;
 
-    /** An empty store; {@code layout.lanes()} is the head's width, {@code layout.depth()} are the tokens of a page, a multiple of 32. */
+    /** An empty store; {@code layout.lanes()} is the head's width, {@code layout.depth()} are the tokens of a page. */
     public PackedValues(PagePool pool, Kernels kernels, PackedLayout layout) {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }
@@ -93,6 +84,16 @@ public final class PackedValues implements BlockValues {
         }
     }
 
+    @Override
+    public long wantedBytesForAll(int tokens) {
+        return pages.wantedBytes(pagesFor(size + tokens), 0, pages.count());
+    }
+
+    @Override
+    public void reserveAll(int tokens, PagePool.Claim claim) {
+        pages.reserve(pagesFor(size + tokens), 0, pages.count(), claim);
+    }
+
     private int pagesFor(int tokens) {
         return Math.ceilDiv(tokens, layout.depth());
     }
@@ -112,6 +113,26 @@ public final class PackedValues implements BlockValues {
             size += run;
             row += run;
         }
+    }
+
+    @Override
+    public void row(int slot, float[] out, int offset, Scratch scratch) {
+        MemorySegment page = page(slot);
+        int depth = slot % layout.depth();
+        for (int c = 0; c < layout.lanes(); c++) {
+            out[offset + c] = layout.value(page, depth, c);
+        }
+    }
+
+    /** Only where tokens come one by one. */
+    @Override
+    public void replace(int slot, float[] row, int offset, Scratch scratch) {
+        if (block != 1) {
+            throw new IllegalStateException("a token of a block of " + block + " cannot be replaced");
+        }
+        int depth = slot % layout.depth();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.pack(layout, page(slot), 0, layout.lanes(), depth, depth + 1, row, offset, layout.lanes(), work);
     }
 
     /**
@@ -213,93 +234,26 @@ public final class PackedValues implements BlockValues {
             float[] out,
             int outOffset,
             Scratch scratch) {
-        int lanes = laneTo - laneFrom;
         int slot = from;
         while (slot < to) {
             int depth = slot % layout.depth();
             int end = Math.min(layout.depth(), depth + to - slot);
-            int w = weightOffset + slot - from;
-            if (rows < UNPACK_ROWS) {
-                for (int r = 0; r < rows; r++) {
-                    int o = outOffset + r * lanes;
-                    int wr = w + r * weightStride;
-                    readCodes(laneFrom, laneTo, weights, wr, page(slot), depth, end, out, o, scratch);
-                }
-            } else {
-                readTiles(
-                        laneFrom,
-                        laneTo,
-                        weights,
-                        w,
-                        weightStride,
-                        rows,
-                        page(slot),
-                        depth,
-                        end,
-                        out,
-                        outOffset,
-                        scratch);
-            }
+            PackedReads.addWeighted(
+                    kernels,
+                    layout,
+                    page(slot),
+                    laneFrom,
+                    laneTo,
+                    depth,
+                    end,
+                    weights,
+                    weightOffset + slot - from,
+                    weightStride,
+                    rows,
+                    out,
+                    outOffset,
+                    scratch);
             slot += end - depth;
-        }
-    }
-
-    private int wholeDepth() {
-        return Math.max(WORD, block);
-    }
-
-    private void readCodes(
-            int laneFrom,
-            int laneTo,
-            float[] weights,
-            int weightOffset,
-            MemorySegment page,
-            int depth,
-            int end,
-            float[] out,
-            int o,
-            Scratch scratch) {
-        int whole = wholeDepth();
-        int first = depth / whole * whole;
-        int last = Math.ceilDiv(end, whole) * whole;
-        float[] x = weights;
-        int xOffset = weightOffset;
-        if (first != depth || last != end) {
-            // Tokens of the border words that nobody asked for get weight 0.
-            x = scratch.lanes(layout.depth());
-            xOffset = 0;
-            Arrays.fill(x, 0, last - first, 0f);
-            System.arraycopy(weights, weightOffset, x, depth - first, end - depth);
-        }
-        float[] work = scratch.work(Kernels.workSize(layout));
-        kernels.accumulate(layout, page, laneFrom, laneTo, first, last, x, xOffset, out, o, work);
-    }
-
-    private void readTiles(
-            int laneFrom,
-            int laneTo,
-            float[] weights,
-            int weightOffset,
-            int weightStride,
-            int rows,
-            MemorySegment page,
-            int from,
-            int end,
-            float[] out,
-            int outOffset,
-            Scratch scratch) {
-        int lanes = laneTo - laneFrom;
-        int whole = wholeDepth();
-        int first = from / whole * whole;
-        int last = Math.ceilDiv(end, whole) * whole;
-        float[] tile = scratch.tile((last - first) * TILE_LANES);
-        float[] work = scratch.work(Kernels.workSize(layout));
-        for (int lane = laneFrom; lane < laneTo; lane += TILE_LANES) {
-            int width = Math.min(TILE_LANES, laneTo - lane);
-            kernels.unpack(layout, page, lane, lane + width, first, last, tile, 0, width, work);
-            int m = (from - first) * width;
-            int o = outOffset + lane - laneFrom;
-            kernels.sums(weights, weightOffset, weightStride, rows, tile, m, width, end - from, width, out, o, lanes);
         }
     }
 

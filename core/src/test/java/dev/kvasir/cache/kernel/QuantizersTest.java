@@ -225,6 +225,34 @@ class QuantizersTest {
         }
     }
 
+    /** What was unpacked row by row, in reversed order. */
+    private void assertRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] wanted,
+            int stride,
+            float tolerance) {
+        int[] rows = new int[layout.depth()];
+        Arrays.setAll(rows, j -> layout.depth() - 1 - j);
+        float[] work = work(layout);
+        for (Kernels kernels : new Kernels[] {scalar, vector}) {
+            float[] found = new float[1 + layout.depth() * stride];
+            Arrays.fill(work, 1e30f);
+            kernels.unpackRows(
+                    layout, page, laneFrom, laneTo, depthFrom, depthTo, rows, found, 1, stride, work);
+            for (int j = depthFrom; j < depthTo; j++) {
+                for (int i = 0; i < laneTo - laneFrom; i++) {
+                    assertThat(found[1 + rows[j] * stride + i])
+                            .isCloseTo(wanted[(j - depthFrom) * stride + i], within(tolerance));
+                }
+            }
+        }
+    }
+
     /** Codebooks whose scales are known elsewhere. */
     static Stream<PackedLayout> bareLayouts() {
         return givenLayouts()
@@ -288,6 +316,9 @@ class QuantizersTest {
                 }
             }
             assertClose(wanted, dense, 1e-6f * largest);
+            if (layout.axis() == Axis.PER_LANE && !layout.quantizer().isCodebook() && layout.bits() != PackedLayout.TRITS) {
+                assertRows(layout, page, laneFrom, laneTo, depthFrom, depthTo, wanted, stride, 1e-6f * largest);
+            }
             float tolerance = 1e-6f * largest * layout.depth();
             assertClose(expected, found, tolerance);
             int rows = 1 + random.nextInt(6);

@@ -9,9 +9,8 @@ import dev.kvasir.cache.PagePool;
 import dev.kvasir.model.Decoder;
 import dev.kvasir.model.Model;
 import dev.kvasir.tensor.Workers;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.stream.Collectors;
 
 /** A model of core behind the lab's door: one decoder, one page pool, a cache per sequence. */
 public final class EngineModel implements StepModel {
@@ -58,14 +57,17 @@ public final class EngineModel implements StepModel {
      */
     @Override
     public void feedAll(List<Sequence> sequences, int[] tokens, int from, int count) {
-        Map<Boolean, List<KvCache>> caches = sequences.stream()
-                .map(sequence -> ((EngineSequence) sequence).cache)
-                .collect(Collectors.partitioningBy(cache -> cache.storesFirst(count)));
-        if (!caches.get(false).isEmpty()) {
-            decoder.forward(new FanOutCache(caches.get(false)), tokens, from, count, unusedLogits);
+        List<KvCache> together = new ArrayList<>();
+        for (Sequence sequence : sequences) {
+            KvCache cache = ((EngineSequence) sequence).cache;
+            if (cache.storesFirst(count)) {
+                decoder.forward(cache, tokens, from, count, unusedLogits);
+            } else {
+                together.add(cache);
+            }
         }
-        for (KvCache alone : caches.get(true)) {
-            decoder.forward(alone, tokens, from, count, unusedLogits);
+        if (!together.isEmpty()) {
+            decoder.forward(new FanOutCache(together), tokens, from, count, unusedLogits);
         }
     }
 

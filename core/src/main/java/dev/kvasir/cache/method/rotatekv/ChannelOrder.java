@@ -1,9 +1,9 @@
 package dev.kvasir.cache.method.rotatekv;
 
+import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Calibration;
 import dev.kvasir.cache.Calibration.CalibrationException;
 import dev.kvasir.cache.Calibration.Tensor;
-import dev.kvasir.cache.CacheShape;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -31,7 +31,8 @@ final class ChannelOrder {
     /** The channels of all layers as they are. */
     static int[][] none(CacheShape shape) {
         int[][] orders = new int[shape.layers()][];
-        Arrays.fill(orders, IntStream.range(0, shape.kvHeads() * shape.headDim()).toArray());
+        Arrays.fill(
+                orders, IntStream.range(0, shape.kvHeads() * shape.headDim()).toArray());
         return orders;
     }
 
@@ -78,7 +79,8 @@ final class ChannelOrder {
             if (!found.equals(expected)) {
                 throw new CalibrationException(
                         RotateKvPlan.NAME,
-                        option + " is " + found + ", expected " + expected + ": calibrate with the options of the cache");
+                        option + " is " + found + ", expected " + expected
+                                + ": calibrate with the options of the cache");
             }
         });
         CacheShape shape = plan.shape();

@@ -69,7 +69,8 @@ record RotateKvPlan(
         int group = Math.min(wanted, headDim);
         if (headDim % PackedLayout.UNIT != 0 || headDim % group != 0) {
             throw new InvalidInputException(NAME + ": groupSize=" + wanted + " does not divide the head's " + headDim
-                    + " channels; allowed are the divisors of " + headDim + " among 16, 32, 64, 128, or any larger number"
+                    + " channels; allowed are the divisors of " + headDim
+                    + " among 16, 32, 64, 128, or any larger number"
                     + " among them, for " + headDim + " itself; a head must have a multiple of 16 channels");
         }
         return group;

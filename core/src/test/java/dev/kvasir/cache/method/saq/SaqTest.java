@@ -124,7 +124,7 @@ class SaqTest {
 
     /** One code through the kernel. */
     private static int stepDown(int code, int from, int to) {
-        return (int) ((long) code * StepDown.factor(from, to) + (1 << 19) >>> 20);
+        return (int) (((long) code * StepDown.factor(from, to) + (1 << 19)) >>> 20);
     }
 
     @Test

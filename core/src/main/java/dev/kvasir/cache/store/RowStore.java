@@ -1,0 +1,21 @@
+package dev.kvasir.cache.store;
+
+import dev.kvasir.cache.PagePool;
+
+/**
+ * Tokens that can be read back and replaced one by one: what a tier of tokens is kept in, where a token that leaves makes
+ * room for one that comes.
+ */
+public interface RowStore extends TokenStore {
+    /** Writes the token of a slot, as it would be decoded, to {@code headDim} numbers of {@code out}. */
+    void row(int slot, float[] out, int offset, Scratch scratch);
+
+    /** Replaces the token of a slot; its page was {@linkplain #reserveAll made ours}. */
+    void replace(int slot, float[] row, int offset, Scratch scratch);
+
+    /** Bytes that {@link #reserveAll} would take. */
+    long wantedBytesForAll(int tokens);
+
+    /** As {@link #reserve}, and makes every token held replaceable: pages shared with a fork are copied. */
+    void reserveAll(int tokens, PagePool.Claim claim);
+}
