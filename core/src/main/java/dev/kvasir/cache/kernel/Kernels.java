@@ -183,21 +183,23 @@ public interface Kernels {
 
     /**
      * As {@link #unpack} for codes of a codebook of which nothing is stored (see {@link #packGiven}), with the scale and the zero
-     * of each depth from the caller: keys whose channels have scales known beforehand. Depths are cut at multiples of 16.
+     * of each depth from the caller: a panel of keys whose channels have scales known beforehand.
+     *
+     * @param lane first of 32, a multiple of 16
+     * @param depthFrom a multiple of 16, as is {@code depthTo}
+     * @param out receives {@code [depthTo - depthFrom][32]}
      */
     void unpackGiven(
             PackedLayout layout,
             MemorySegment page,
-            int laneFrom,
-            int laneTo,
+            int lane,
             int depthFrom,
             int depthTo,
             float[] scales,
             float[] zeros,
             int parameterOffset,
             float[] out,
-            int outOffset,
-            int outStride);
+            int outOffset);
 
     /** The largest of {@code count} numbers; negative infinity if none. */
     float max(float[] x, int offset, int count);

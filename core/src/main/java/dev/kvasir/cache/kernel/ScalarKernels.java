@@ -237,22 +237,20 @@ public final class ScalarKernels implements Kernels {
     public void unpackGiven(
             PackedLayout layout,
             MemorySegment page,
-            int laneFrom,
-            int laneTo,
+            int lane,
             int depthFrom,
             int depthTo,
             float[] scales,
             float[] zeros,
             int parameterOffset,
             float[] out,
-            int outOffset,
-            int outStride) {
-        for (int j = depthFrom; j < depthTo; j++) {
-            float scale = scales[parameterOffset + j - depthFrom];
-            float zero = zeros[parameterOffset + j - depthFrom];
-            for (int lane = laneFrom; lane < laneTo; lane++) {
-                float level = layout.quantizer().level(layout.code(page, j, lane));
-                out[outOffset + (j - depthFrom) * outStride + lane - laneFrom] = Math.fma(level, scale, zero);
+            int outOffset) {
+        for (int j = 0; j < depthTo - depthFrom; j++) {
+            float scale = scales[parameterOffset + j];
+            float zero = zeros[parameterOffset + j];
+            for (int i = 0; i < PANEL; i++) {
+                float level = layout.quantizer().level(layout.code(page, depthFrom + j, lane + i));
+                out[outOffset + j * PANEL + i] = Math.fma(level, scale, zero);
             }
         }
     }

@@ -242,29 +242,15 @@ public final class VectorKernels implements Kernels {
     public void unpackGiven(
             PackedLayout layout,
             MemorySegment page,
-            int laneFrom,
-            int laneTo,
+            int lane,
             int depthFrom,
             int depthTo,
             float[] scales,
             float[] zeros,
             int parameterOffset,
             float[] out,
-            int outOffset,
-            int outStride) {
-        VectorGiven.unpack(
-                layout,
-                page,
-                laneFrom,
-                laneTo,
-                depthFrom,
-                depthTo,
-                scales,
-                zeros,
-                parameterOffset,
-                out,
-                outOffset,
-                outStride);
+            int outOffset) {
+        VectorGiven.unpack(layout, page, lane, depthFrom, depthTo, scales, zeros, parameterOffset, out, outOffset);
     }
 
     @Override

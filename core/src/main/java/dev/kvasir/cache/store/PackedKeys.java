@@ -208,18 +208,7 @@ public final class PackedKeys implements BlockKeys, RowKeys {
     public void unpackGiven(int slot, int channelFrom, int channelTo, float[] scales, float[] zeros, float[] tile) {
         int lane = slot % layout.lanes();
         kernels.unpackGiven(
-                layout,
-                page(slot),
-                lane,
-                lane + PANEL,
-                channelFrom,
-                channelTo,
-                scales,
-                zeros,
-                channelFrom,
-                tile,
-                0,
-                PANEL);
+                layout, page(slot), lane, channelFrom, channelTo, scales, zeros, channelFrom, tile, 0);
     }
 
     /** The number that one channel of a slot stands for. */

@@ -203,13 +203,31 @@ public final class SlottedOutliers implements Outliers {
             for (int r = 0; r < rows; r++) {
                 int o = outOffset + r * headDim - channelFrom;
                 int w = weightOffset + r * weightStride + token - from;
-                for (int i = 0; i < count; i++) {
-                    int key = entries[i] >>> 16;
-                    float delta = Float.float16ToFloat((short) entries[i]);
-                    out[o + (key >>> shift)] += weights[w + (key & (blockTokens - 1))] * delta;
-                }
+                add(entries, count, shift, weights, w, out, o);
             }
         }
+    }
+
+    /**
+     * {@code out[o + channel] += weights[w + token] * delta} for each entry, in four places of the run by turns: neighbours are
+     * of the same channel, and each would wait for the sum of the one before.
+     */
+    private static void add(int[] entries, int count, int shift, float[] weights, int w, float[] out, int o) {
+        int quarter = count / 4;
+        for (int i = 0; i < quarter; i++) {
+            addOne(entries[i], shift, weights, w, out, o);
+            addOne(entries[quarter + i], shift, weights, w, out, o);
+            addOne(entries[2 * quarter + i], shift, weights, w, out, o);
+            addOne(entries[3 * quarter + i], shift, weights, w, out, o);
+        }
+        for (int i = 4 * quarter; i < count; i++) {
+            addOne(entries[i], shift, weights, w, out, o);
+        }
+    }
+
+    private static void addOne(int entry, int shift, float[] weights, int w, float[] out, int o) {
+        int key = entry >>> 16;
+        out[o + (key >>> shift)] += weights[w + (key & ((1 << shift) - 1))] * Float.float16ToFloat((short) entry);
     }
 
     /** Moves the entries of a block's tokens {@code from} to {@code to - 1} to the front; returns how many. */

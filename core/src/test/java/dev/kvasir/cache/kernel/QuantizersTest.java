@@ -269,18 +269,15 @@ class QuantizersTest {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment page = page(arena, layout);
             for (int trial = 0; trial < 6; trial++) {
-                int laneFrom = random.nextInt(lanes / unit) * unit;
-                int laneTo = laneFrom + (1 + random.nextInt((lanes - laneFrom) / unit)) * unit;
+                int lane = random.nextInt(lanes / unit - 1) * unit;
                 int depthFrom = random.nextInt(layout.depth() / unit) * unit;
                 int depthTo = depthFrom + (1 + random.nextInt((layout.depth() - depthFrom) / unit)) * unit;
                 float[] scales = floats(layout.depth() + 3);
                 float[] zeros = floats(layout.depth() + 3);
-                float[] expected = new float[layout.depth() * (lanes + 1)];
+                float[] expected = new float[layout.depth() * Kernels.PANEL + 2];
                 float[] found = expected.clone();
-                scalar.unpackGiven(
-                        layout, page, laneFrom, laneTo, depthFrom, depthTo, scales, zeros, 3, expected, 2, lanes + 1);
-                vector.unpackGiven(
-                        layout, page, laneFrom, laneTo, depthFrom, depthTo, scales, zeros, 3, found, 2, lanes + 1);
+                scalar.unpackGiven(layout, page, lane, depthFrom, depthTo, scales, zeros, 3, expected, 2);
+                vector.unpackGiven(layout, page, lane, depthFrom, depthTo, scales, zeros, 3, found, 2);
                 assertThat(found).isEqualTo(expected);
             }
         }
