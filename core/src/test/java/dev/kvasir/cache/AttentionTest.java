@@ -129,7 +129,8 @@ class AttentionTest {
     void decodingAllocatesNothing() {
         CacheShape shape = new CacheShape(2, 8, 2, 64, 8);
         var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
-        for (String text : new String[] {"exact(f16)", "kivi", "block(q4_0, rotate=true)", "mikv", "zipcache(interval=4000)"}) {
+        for (String text :
+                new String[] {"exact(f16)", "kivi", "block(q4_0, rotate=true)", "mikv", "zipcache(interval=4000)"}) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;
             for (int round = 0; round < 60 && perToken > 400; round++) {

@@ -40,7 +40,7 @@ public final class ProbeRows implements RowFilter {
 
     /** Whether a step is a prompt or a part of one: the first if it has several tokens, and those as long as a window. */
     public boolean isPrompt(int first, int count) {
-        return first == 0 && count > 1 || count >= window;
+        return (first == 0 && count > 1) || count >= window;
     }
 
     @Override

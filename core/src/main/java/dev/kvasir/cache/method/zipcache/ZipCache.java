@@ -90,14 +90,10 @@ public final class ZipCache implements CacheMethod {
                 CacheOption.choice(
                         "nnz", "probes", "rows a sum is divided by: probes, or all remaining", "probes", "remaining"),
                 CacheOption.choice(
-                        "saliency",
-                        "normalized",
-                        "what makes a token salient",
-                        "normalized",
-                        "accumulated",
-                        "random"),
+                        "saliency", "normalized", "what makes a token salient", "normalized", "accumulated", "random"),
                 CacheOption.choice("scope", "head", "who chooses salient tokens", "head", "layer"),
-                CacheOption.choice("k_scheme", "channel", "what shares a scale among keys", "channel", "token", "group"),
+                CacheOption.choice(
+                        "k_scheme", "channel", "what shares a scale among keys", "channel", "token", "group"),
                 CacheOption.choice("v_scheme", "cst", "what shares a scale among values", "cst", "token", "group"),
                 CacheOption.choice("v_rows", "layer", "channels a value's scale is for", "layer", "head"),
                 CacheOption.choice(
@@ -122,7 +118,7 @@ public final class ZipCache implements CacheMethod {
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
         ZipPlan plan = new ZipPlan(settings, shape);
-        return tokens > 1 || plan.interval() == 1 && tokens == 1
+        return tokens > 1 || (tokens == 1 && plan.interval() == 1)
                 ? plan.bytes(List.of(tokens), 0)
                 : plan.bytes(List.of(), tokens);
     }

@@ -126,7 +126,7 @@ final class ZipLayer implements LayerStore {
     }
 
     private boolean flushes(int count) {
-        return size() == 0 && count > 1 || tail.size() + count >= plan.interval();
+        return (size() == 0 && count > 1) || tail.size() + count >= plan.interval();
     }
 
     /** Tokens of the segment that a flush now would make. */
@@ -156,7 +156,9 @@ final class ZipLayer implements LayerStore {
         }
         long wanted = tail.size() > 0 ? tail.wantedBytes(0) : 0;
         int tokens = flushed(count);
-        return isComing(tokens) ? wanted : wanted + new ZipSegment(plan, tokens, flushedHigh(count), pool, kernels).wantedBytes();
+        return isComing(tokens)
+                ? wanted
+                : wanted + new ZipSegment(plan, tokens, flushedHigh(count), pool, kernels).wantedBytes();
     }
 
     @Override

@@ -86,16 +86,16 @@ final class ZipPlan {
         boolean grouped = keyScheme == KeyScheme.GROUP || valueScheme == ValueScheme.GROUP;
         int divisor = grouped ? GROUP : PackedLayout.UNIT;
         if (shape.headDim() % divisor != 0) {
-            throw new InvalidInputException("zipcache: heads of " + shape.headDim() + " channels, allowed are multiples of "
-                    + divisor + (grouped ? " with groups of " + GROUP : ""));
+            throw new InvalidInputException("zipcache: heads of " + shape.headDim()
+                    + " channels, allowed are multiples of " + divisor + (grouped ? " with groups of " + GROUP : ""));
         }
     }
 
     private static double share(CacheSettings settings, String option) {
         double share = settings.decimal(option);
         if (share > 1) {
-            throw new InvalidInputException("zipcache: " + option + "=" + settings.text(option)
-                    + " is more than all, allowed: 0 to 1");
+            throw new InvalidInputException(
+                    "zipcache: " + option + "=" + settings.text(option) + " is more than all, allowed: 0 to 1");
         }
         return share;
     }
@@ -218,6 +218,10 @@ final class ZipPlan {
         PackedLayout values = values(bits, tokens);
         int heads = shape.kvHeads();
         return new Footprint(
-                heads * keys.codeBytes() + values.codeBytes(), heads * keys.scaleBytes() + values.scaleBytes(), 0, 0, 0);
+                heads * keys.codeBytes() + values.codeBytes(),
+                heads * keys.scaleBytes() + values.scaleBytes(),
+                0,
+                0,
+                0);
     }
 }

@@ -49,7 +49,12 @@ final class ZipSegment {
                 set(plan, false, tokens - highTokens, pool, kernels),
                 new TokenNumbers(pool, plan.selections() * ZipPlan.words(tokens)),
                 new ExactValues(
-                        pool, kernels, Element.F16, plan.shape().headDim(), plan.shape().kvHeads(), 0));
+                        pool,
+                        kernels,
+                        Element.F16,
+                        plan.shape().headDim(),
+                        plan.shape().kvHeads(),
+                        0));
     }
 
     private ZipSegment(
@@ -115,7 +120,8 @@ final class ZipSegment {
     /** Whether a token, counted from 0, is salient for a head. */
     boolean isHigh(int kvHead, int token) {
         int row = plan.selections() == 1 ? 0 : kvHead;
-        return (selection.number(row * ZipPlan.words(tokens) + token / Integer.SIZE) >>> token % Integer.SIZE & 1) == 1;
+        int word = selection.number(row * ZipPlan.words(tokens) + token / Integer.SIZE);
+        return ((word >>> (token % Integer.SIZE)) & 1) == 1;
     }
 
     /** The factors of all channels; empty if there are none. */
@@ -152,7 +158,7 @@ final class ZipSegment {
             for (int from = 0; from < tokens; from += Integer.SIZE) {
                 int word = 0;
                 for (int i = from; i < Math.min(tokens, from + Integer.SIZE); i++) {
-                    word |= row[i] ? 1 << i - from : 0;
+                    word |= row[i] ? 1 << (i - from) : 0;
                 }
                 selection.append(word);
             }
@@ -185,8 +191,7 @@ final class ZipSegment {
 
     /** Codes and parameters of both sets; factors count as scales, selections as indices. */
     Footprint footprint() {
-        Footprint sum =
-                new Footprint(0, factors.footprint().total(), 0, selection.bytes(), 0);
+        Footprint sum = new Footprint(0, factors.footprint().total(), 0, selection.bytes(), 0);
         for (ZipSet set : sets()) {
             sum = sum.plus(set.footprint());
         }
@@ -221,8 +226,7 @@ final class ZipSegment {
                 chosen += Integer.bitCount(selection.number(row * words + i));
             }
             if (chosen != highTokens) {
-                throw new CacheFileException(
-                        "salient tokens of a head: found " + chosen + ", expected " + highTokens);
+                throw new CacheFileException("salient tokens of a head: found " + chosen + ", expected " + highTokens);
             }
         }
         factors.read(in, plan.separatesChannels() ? plan.shape().kvHeads() : 0);

@@ -32,11 +32,7 @@ final class ZipSet {
     private final List<ValueReader> valueReaders = new ArrayList<>();
 
     ZipSet(ZipPlan plan, int bits, int tokens, PagePool pool, Kernels kernels) {
-        this(
-                plan,
-                tokens,
-                new ArrayList<>(),
-                new PackedValues(pool, kernels, plan.values(bits, tokens)));
+        this(plan, tokens, new ArrayList<>(), new PackedValues(pool, kernels, plan.values(bits, tokens)));
         PackedLayout layout = plan.keys(bits, tokens);
         for (int kvHead = 0; kvHead < plan.shape().kvHeads(); kvHead++) {
             addKeys(new PackedKeys(pool, kernels, layout));
@@ -129,8 +125,7 @@ final class ZipSet {
         if (perChannel) {
             // Lanes beyond the last token repeat it, so that no range grows.
             for (int c = 0; c < d; c++) {
-                java.util.Arrays.fill(
-                        columns, c * lanes + tokens, (c + 1) * lanes, columns[c * lanes + tokens - 1]);
+                java.util.Arrays.fill(columns, c * lanes + tokens, (c + 1) * lanes, columns[c * lanes + tokens - 1]);
             }
             store.appendColumns(columns, 0, lanes, lanes, scratch);
         }

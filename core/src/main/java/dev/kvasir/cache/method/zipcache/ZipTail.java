@@ -186,13 +186,13 @@ final class ZipTail {
     private void check(int size) {
         for (int token = 0; token < size; token++) {
             if (seen(token) < 0 || seen(token) > plan.interval()) {
-                throw new CacheFileException("probes that saw a token: found " + seen(token) + ", allowed are 0 to "
-                        + plan.interval());
+                throw new CacheFileException(
+                        "probes that saw a token: found " + seen(token) + ", allowed are 0 to " + plan.interval());
             }
             for (int kvHead = 0; kvHead < keys.size(); kvHead++) {
                 if (!(sum(kvHead, token) >= 0)) {
-                    throw new CacheFileException("sum of a token is " + sum(kvHead, token)
-                            + ", allowed are numbers of at least 0");
+                    throw new CacheFileException(
+                            "sum of a token is " + sum(kvHead, token) + ", allowed are numbers of at least 0");
                 }
             }
         }

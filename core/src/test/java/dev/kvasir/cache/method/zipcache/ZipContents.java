@@ -42,7 +42,9 @@ final class ZipContents {
     static double error(ZipLayer layer, CacheShape shape, Steps steps, int tokens) {
         double error = 0;
         double norm = 0;
-        float[][] exact = {steps.states(0, 0, tokens).keys(), steps.states(0, 0, tokens).values()};
+        float[][] exact = {
+            steps.states(0, 0, tokens).keys(), steps.states(0, 0, tokens).values()
+        };
         for (int h = 0; h < shape.kvHeads(); h++) {
             float[][][] rows = rows(layer, shape, h);
             for (int side = 0; side < 2; side++) {

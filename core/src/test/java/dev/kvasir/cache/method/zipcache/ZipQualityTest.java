@@ -171,7 +171,8 @@ final class ZipQualityTest {
                     double range = max - min;
                     double size = Math.max(Math.abs(min), Math.abs(max));
                     assertBounded(key[c], made.keys()[t][h * 64 + c], range / most, size, range);
-                    // A row of values shares its scale with rows of equal rank of other heads: at most their joint range.
+                    // A row of values shares its scale with rows of equal rank of other heads: at most their joint
+                    // range.
                     double least = Double.POSITIVE_INFINITY;
                     double largest = Double.NEGATIVE_INFINITY;
                     for (int head = together ? 0 : h; head < (together ? 2 : h + 1); head++) {
@@ -224,8 +225,10 @@ final class ZipQualityTest {
             }
         }
         double cst = quantized("zipcache(1)", shape, values, values).valueError();
-        double tokenwise = quantized("zipcache(1, v_scheme=token)", shape, values, values).valueError();
-        double groups = quantized("zipcache(1, v_scheme=group)", shape, values, values).valueError();
+        double tokenwise =
+                quantized("zipcache(1, v_scheme=token)", shape, values, values).valueError();
+        double groups =
+                quantized("zipcache(1, v_scheme=group)", shape, values, values).valueError();
         assertThat(tokenwise).isCloseTo(0.30, offset(0.05));
         assertThat(cst).isCloseTo(0.018, offset(0.004));
         assertThat(groups).isCloseTo(0.012, offset(0.003));
