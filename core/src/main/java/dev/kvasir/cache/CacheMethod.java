@@ -36,13 +36,18 @@ public interface CacheMethod {
      */
     RestorableCache create(CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers);
 
-    /** Whether it must learn something of the model beforehand. */
+    /** Whether it must learn something of the model beforehand, with its default options. */
     default boolean needsCalibration() {
         return false;
     }
 
+    /** Whether some of its options want something learnt of the model beforehand. */
+    default boolean canCalibrate() {
+        return needsCalibration();
+    }
+
     /**
-     * What learns it; only if {@link #needsCalibration}.
+     * What learns it; only if {@link #canCalibrate}.
      *
      * @param fingerprint of the model
      */

@@ -5,10 +5,15 @@ import dev.kvasir.cache.attention.SavedCache;
 import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
+import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
+import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
+import dev.kvasir.cache.method.rotatekv.RotateKvCache;
+import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
+import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
@@ -24,11 +29,16 @@ public final class Caches {
             new ExactCache(), //
             new KiviCache(),
             new BlockCache(),
+            new GearCache(),
+            new RotateKvCache(),
             new MikvCache(),
+            new KvQuantCache(),
             new ZipCache(),
             new QServeCache(),
             new BfpCache(),
-            new TurboQuantCache());
+            new TurboQuantCache(),
+            new SaqCache(),
+            new VidKvCache());
 
     private Caches() {}
 
@@ -78,13 +88,13 @@ public final class Caches {
      */
     public static Calibrator calibrator(CacheSpec spec, CacheModel model, String fingerprint) {
         CacheMethod method = method(spec.method());
-        if (!method.needsCalibration()) {
+        if (!method.canCalibrate()) {
             List<String> needing = METHODS.stream()
-                    .filter(CacheMethod::needsCalibration)
+                    .filter(CacheMethod::canCalibrate)
                     .map(CacheMethod::name)
                     .toList();
             throw new InvalidInputException(
-                    method.name() + " needs no calibration. Methods that do: " + names(needing));
+                    method.name() + " needs no calibration. Methods that can use one: " + names(needing));
         }
         return method.calibrator(new CacheSettings(complete(spec).options()), model, fingerprint);
     }

@@ -29,6 +29,14 @@ public interface KvCache extends AutoCloseable {
      */
     void reserve(int tokens);
 
+    /**
+     * Whether a step of {@code count} tokens would be stored before it attends, so that its tokens see each other as stored:
+     * the outputs of a first step then differ from those of an exact cache.
+     */
+    default boolean storesFirst(int count) {
+        return false;
+    }
+
     /** Bytes allocated now, by kind, read from the pages themselves. */
     Footprint footprint();
 

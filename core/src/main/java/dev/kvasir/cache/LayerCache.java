@@ -6,7 +6,7 @@ package dev.kvasir.cache;
  * <p>A step is one {@link #append} followed by one {@link #attend} for the same tokens. The step's tokens attend to each
  * other (causally) through their exact keys and values and to all earlier tokens through what is stored; compression
  * happens at the end of {@code attend}. A prompt given as one step therefore sees itself uncompressed; a prompt cut into
- * chunks reads earlier chunks compressed.
+ * chunks reads earlier chunks compressed. Where {@link KvCache#storesFirst} says so, compression comes first.
  */
 public interface LayerCache {
     /** Takes the states of the next tokens. Nothing is compressed yet. */

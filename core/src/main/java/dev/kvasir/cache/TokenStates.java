@@ -14,6 +14,9 @@ public interface TokenStates {
     /** Position of the first token; the others follow it. */
     int firstPosition();
 
+    /** The residual stream that enters the layer, before its norm, {@code [count][hiddenSize]}. */
+    float[] residual();
+
     /** Normed input of the layer, {@code [count][hiddenSize]}. */
     float[] input();
 

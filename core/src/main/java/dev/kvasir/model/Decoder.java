@@ -142,7 +142,7 @@ public final class Decoder {
 
     private void attention(Weights.Layer layer, LayerCache cache, int count) {
         norm(layer.attentionNorm(), count);
-        states.begin(layer, normed);
+        states.begin(layer, residual, normed);
         cache.append(states);
         cache.attend(states, attended);
     }

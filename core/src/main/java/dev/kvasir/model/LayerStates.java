@@ -20,6 +20,7 @@ final class LayerStates implements TokenStates, Queries {
     private final Workers workers;
     private final Linear linear;
     private final RotaryTable rotary;
+    private float[] residual = {};
     private float[] input = {};
     private final Lazy queries = new Lazy();
     private final Lazy rotatedQueries = new Lazy();
@@ -57,9 +58,13 @@ final class LayerStates implements TokenStates, Queries {
         this.firstPosition = firstPosition;
     }
 
-    /** Turns to another layer, whose normed input is {@code input [count][hiddenSize]}, already given to the products. */
-    void begin(Weights.Layer weights, float[] input) {
+    /**
+     * Turns to another layer, which {@code residual [count][hiddenSize]} enters; its normed {@code input}, of the same shape,
+     * is already given to the products.
+     */
+    void begin(Weights.Layer weights, float[] residual, float[] input) {
         this.weights = weights;
+        this.residual = residual;
         this.input = input;
         queries.done = false;
         rotatedQueries.done = false;
@@ -76,6 +81,11 @@ final class LayerStates implements TokenStates, Queries {
     @Override
     public int firstPosition() {
         return firstPosition;
+    }
+
+    @Override
+    public float[] residual() {
+        return residual;
     }
 
     @Override

@@ -26,6 +26,11 @@ public final class RotaryBlock {
 
     /** Blocks under the rotary embedding of {@code table}. */
     public RotaryBlock(RotaryTable table) {
+        this(table, 1);
+    }
+
+    /** The same for keys that must be multiplied by {@code factor} as well, which then costs nothing. */
+    public RotaryBlock(RotaryTable table, float factor) {
         this.table = table;
         this.half = table.headDim() / 2;
         this.cosines = new float[half * TOKENS];
@@ -34,8 +39,8 @@ public final class RotaryBlock {
         for (int j = 0; j < TOKENS; j++) {
             int at = table.offset(j);
             for (int i = 0; i < half; i++) {
-                cosines[i * TOKENS + j] = table.cosines(j)[at + i];
-                sines[i * TOKENS + j] = table.sines(j)[at + i];
+                cosines[i * TOKENS + j] = factor * table.cosines(j)[at + i];
+                sines[i * TOKENS + j] = factor * table.sines(j)[at + i];
             }
         }
     }
@@ -46,20 +51,51 @@ public final class RotaryBlock {
      * @param offset of channel 0 of the head
      */
     public void turn(float[] tile, int offset) {
-        for (int i = 0; i < half; i++) {
-            turnPair(tile, offset + i * TOKENS, offset + (i + half) * TOKENS, i * TOKENS);
+        for (int j = 0; j < TOKENS; j += LANES) {
+            turnLanes(tile, offset + j, j);
         }
     }
 
-    private void turnPair(float[] tile, int first, int second, int angles) {
-        for (int j = 0; j < TOKENS; j += LANES) {
-            FloatVector a = FloatVector.fromArray(F, tile, first + j);
-            FloatVector b = FloatVector.fromArray(F, tile, second + j);
-            FloatVector cosine = FloatVector.fromArray(F, cosines, angles + j);
-            FloatVector sine = FloatVector.fromArray(F, sines, angles + j);
-            a.mul(cosine).sub(b.mul(sine)).intoArray(tile, first + j);
-            b.mul(cosine).add(a.mul(sine)).intoArray(tile, second + j);
+    private void turnLanes(float[] tile, int offset, int j) {
+        int apart = half * TOKENS;
+        for (int i = 0; i < apart; i += TOKENS) {
+            FloatVector a = FloatVector.fromArray(F, tile, offset + i);
+            FloatVector b = FloatVector.fromArray(F, tile, offset + apart + i);
+            FloatVector cosine = FloatVector.fromArray(F, cosines, j + i);
+            FloatVector sine = FloatVector.fromArray(F, sines, j + i);
+            a.mul(cosine).sub(b.mul(sine)).intoArray(tile, offset + i);
+            b.mul(cosine).add(a.mul(sine)).intoArray(tile, offset + apart + i);
         }
+    }
+
+    /**
+     * What {@link #turn} and inner products with one query would give, without writing the turned keys: {@code out[j]} for the
+     * block's 32 tokens.
+     *
+     * @param query turned back, {@code [headDim]}
+     * @param tile {@code [headDim][32]}, as stored
+     */
+    public void dots(float[] query, int queryOffset, float[] tile, int offset, float[] out, int outOffset) {
+        for (int j = 0; j < TOKENS; j += LANES) {
+            dotLanes(query, queryOffset, tile, offset + j, j, out, outOffset + j);
+        }
+    }
+
+    private void dotLanes(float[] query, int q, float[] tile, int offset, int j, float[] out, int o) {
+        int apart = half * TOKENS;
+        FloatVector even = FloatVector.zero(F);
+        FloatVector odd = FloatVector.zero(F);
+        for (int i = 0, at = 0; i < half; i++, at += TOKENS) {
+            FloatVector a = FloatVector.fromArray(F, tile, offset + at);
+            FloatVector b = FloatVector.fromArray(F, tile, offset + apart + at);
+            FloatVector x = FloatVector.broadcast(F, query[q + i]);
+            FloatVector y = FloatVector.broadcast(F, query[q + half + i]);
+            FloatVector cosine = FloatVector.fromArray(F, cosines, j + at);
+            FloatVector sine = FloatVector.fromArray(F, sines, j + at);
+            even = a.mul(x).add(b.mul(y)).fma(cosine, even);
+            odd = a.mul(y).sub(b.mul(x)).fma(sine, odd);
+        }
+        even.add(odd).intoArray(out, o);
     }
 
     /**

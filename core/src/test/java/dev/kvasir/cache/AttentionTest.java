@@ -32,7 +32,11 @@ class AttentionTest {
                 "block",
                 "block(q4_0)",
                 "block(q5_0, rotate=true)",
-                "block(k=q8_0, v=q4_0, rotate=true)"
+                "block(k=q8_0, v=q4_0, rotate=true)",
+                "saq(segment=32)",
+                "saq(16-8-4-2-1, segment=64, sinks=40)",
+                "saq(32-6-5-3, segment=32, group=16, paperExact=true)",
+                "saq(16)"
             })
     void equalsPlainLoopsOverTheDecodedContent(String text) {
         CacheSpec spec = CacheSpec.parse(text);
@@ -105,7 +109,7 @@ class AttentionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(f16)", "kivi", "block(q4_0, rotate=true)"})
+    @ValueSource(strings = {"exact(f16)", "kivi", "block(q4_0, rotate=true)", "saq"})
     void longCachesAgreeWithPlainLoopsAndAcrossThreads(String text) {
         CacheShape shape = new CacheShape(1, 4, 2, 64, 8);
         Steps steps = new Steps(shape, 5);
@@ -129,22 +133,33 @@ class AttentionTest {
     void decodingAllocatesNothing() {
         CacheShape shape = new CacheShape(2, 8, 2, 64, 8);
         var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
-        for (String text :
-                new String[] {"exact(f16)", "kivi", "block(q4_0, rotate=true)", "mikv", "zipcache(interval=4000)"}) {
+        CacheModel model = Calibrated.model(shape);
+        for (String text : new String[] {
+            "exact(f16)",
+            "kivi",
+            "block(q4_0, rotate=true)",
+            "saq",
+            "rotatekv(reorder=off)",
+            "mikv",
+            "vidkv",
+            "gear(variant=gear)",
+            "zipcache(interval=4000)",
+            "kvquant"
+        }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;
             for (int round = 0; round < 60 && perToken > 400; round++) {
-                perToken = allocatedPerToken(text, shape, threads);
+                perToken = allocatedPerToken(text, model, threads);
             }
             // What is left are the pages' own objects and a claim for each step that needs one.
             assertThat(perToken).as(text).isLessThan(400);
         }
     }
 
-    private static long allocatedPerToken(String text, CacheShape shape, com.sun.management.ThreadMXBean threads) {
-        Steps steps = new Steps(shape, 1);
+    private static long allocatedPerToken(String text, CacheModel model, com.sun.management.ThreadMXBean threads) {
+        Steps steps = new Steps(model.shape(), 1);
         try (PagePool pool = Steps.pool();
-                KvCache cache = Caches.create(CacheSpec.parse(text), shape, pool, Steps.sequential())) {
+                KvCache cache = Caches.create(CacheSpec.parse(text), model, pool, Steps.sequential())) {
             steps.feed(cache, 300);
             TokenStates states = steps.states(0, 300, 1);
             Queries queries = steps.queries(0, 300, 1);

@@ -104,6 +104,10 @@ class CacheSpecTest {
     void aCacheKnowsItsWholeSpec() {
         assertThat(canonical("exact(f16)")).isEqualTo("exact(dtype=f16)");
         assertThat(canonical("block(v=q4_0)")).isEqualTo("block(type=q8_0, k=q8_0, v=q4_0, rotate=false)");
+        assertThat(canonical("gear(bits=4)"))
+                .isEqualTo(
+                        "gear(variant=gear-l, bits=4, k_bits=4, v_bits=4, backbone=auto, group=64, quantizer=min_max,"
+                                + " rank=4, decode_rank=2, sparsity=0.02, loop=3, buffer=64, dtype=f16)");
         assertThat(canonical("kivi(v_bits=8, bits=4)"))
                 .isEqualTo("kivi(bits=4, k_bits=4, v_bits=8, group=32, residual=128, dtype=f16, k_axis=channel,"
                         + " v_axis=token)");

@@ -110,6 +110,8 @@ public final class Steps {
         float[] keys = rows(layer, 1, first, count, width);
         float[] values = rows(layer, 2, first, count, width);
         return new TokenStates() {
+            private float[] keysBeforeRope = {};
+
             @Override
             public int count() {
                 return count;
@@ -121,13 +123,21 @@ public final class Steps {
             }
 
             @Override
+            public float[] residual() {
+                return rows(layer, 4, first, count, shape.hiddenSize());
+            }
+
+            @Override
             public float[] input() {
                 throw new AssertionError("asked for the input");
             }
 
             @Override
             public float[] keysBeforeRope() {
-                throw new AssertionError("asked for keys before RoPE");
+                if (keysBeforeRope.length == 0) {
+                    keysBeforeRope = turnedBack(keys, first, count);
+                }
+                return keysBeforeRope;
             }
 
             @Override
@@ -140,6 +150,22 @@ public final class Steps {
                 return values;
             }
         };
+    }
+
+    /** Keys before the rotary embedding of {@link CacheModel#of(CacheShape)}. */
+    private float[] turnedBack(float[] keys, int first, int count) {
+        int half = shape.headDim() / 2;
+        float[] back = keys.clone();
+        for (int i = 0; i < count * shape.kvHeads() * half; i++) {
+            int at = i / half * 2 * half + i % half;
+            int position = first + i / half / shape.kvHeads();
+            double angle = position * Math.pow(10_000, -(double) (i % half) / half);
+            double a = keys[at];
+            double b = keys[at + half];
+            back[at] = (float) (a * Math.cos(angle) + b * Math.sin(angle));
+            back[at + half] = (float) (b * Math.cos(angle) - a * Math.sin(angle));
+        }
+        return back;
     }
 
     /** The queries of a step. */

@@ -90,6 +90,24 @@ final class PlainCache implements KvCache {
         }
     }
 
+    /** The norm's weights are the same for all tokens, so between two tokens each channel must shrink by the same factor. */
+    private void requireNormed(TokenStates states) {
+        float[] residual = states.residual();
+        float[] input = states.input();
+        int width = shape.hiddenSize();
+        for (int t = 1; t < states.count(); t++) {
+            double factor = 0;
+            for (int i = 0; i < width; i++) {
+                int at = t * width + i;
+                double found = (double) input[at] * residual[i] / ((double) input[i] * residual[at]);
+                factor = i == 0 ? found : factor;
+                if (Math.abs(found - factor) > 1e-4 * factor) {
+                    throw new AssertionError("input of token " + t + " is not its residual after a norm");
+                }
+            }
+        }
+    }
+
     private final class Layer implements LayerCache {
         private final boolean last;
         private final List<float[]> keys = new ArrayList<>();
@@ -106,6 +124,7 @@ final class PlainCache implements KvCache {
             if (asksEverything) {
                 float[] rotated = states.keys();
                 before = states.keysBeforeRope().clone();
+                requireNormed(states);
                 requireOther("keys", before, rotated);
             }
             for (int t = 0; t < states.count(); t++) {

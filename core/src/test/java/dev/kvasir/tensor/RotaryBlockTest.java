@@ -16,6 +16,7 @@ final class RotaryBlockTest {
     void innerProductsAreThoseOfRotatedKeys(int headDim) {
         RotaryTable table = RotaryTable.of(headDim, 500_000);
         RotaryBlock block = new RotaryBlock(table);
+        RotaryBlock doubling = new RotaryBlock(table, 2);
         table.reach(QUERY);
         Random random = new Random(headDim);
         float[] query = rotated(table, gaussian(headDim, random), QUERY);
@@ -23,12 +24,20 @@ final class RotaryBlockTest {
             float[] tile = gaussian(headDim * RotaryBlock.TOKENS, random);
             float[] turned = tile.clone();
             block.turn(turned, 0);
+            float[] doubled = tile.clone();
+            doubling.turn(doubled, 0);
+            for (int i = 0; i < doubled.length; i++) {
+                assertThat(doubled[i]).isEqualTo(2 * turned[i]);
+            }
             float[] back = new float[headDim];
             block.turnBack(start, query, 0, 1, back, 0);
+            float[] dots = new float[RotaryBlock.TOKENS + 1];
+            block.dots(back, 0, tile, 0, dots, 1);
             for (int j = 0; j < RotaryBlock.TOKENS; j++) {
                 float[] key = rotated(table, column(tile, headDim, j), start + j);
                 double expected = dot(query, key);
                 assertThat(dot(back, column(turned, headDim, j))).isCloseTo(expected, within(2e-5 * headDim));
+                assertThat((double) dots[j + 1]).isCloseTo(expected, within(2e-5 * headDim));
                 // One position off is another number: the test can fail.
                 if (j > 0) {
                     assertThat(Math.abs(dot(back, column(turned, headDim, j - 1)) - expected))

@@ -62,6 +62,11 @@ final class ShiftedCache implements KvCache {
         }
 
         @Override
+        public float[] residual() {
+            return states.residual();
+        }
+
+        @Override
         public float[] input() {
             return states.input();
         }

@@ -3,6 +3,7 @@ package dev.kvasir.cli.command;
 import dev.kvasir.cli.ProgressDisplay;
 import dev.kvasir.cli.Table;
 import dev.kvasir.cli.Terminal;
+import dev.kvasir.cli.UsageException;
 import dev.kvasir.cli.option.CacheListOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.JsonOption;
@@ -12,6 +13,7 @@ import dev.kvasir.lab.accuracy.TaskResult;
 import dev.kvasir.lab.compare.Comparison;
 import dev.kvasir.lab.compare.ComparisonOptions;
 import dev.kvasir.lab.compare.ComparisonResult;
+import dev.kvasir.lab.compare.DefaultCaches;
 import dev.kvasir.lab.compare.Effort;
 import dev.kvasir.lab.compare.Machine;
 import dev.kvasir.lab.compare.Text;
@@ -61,6 +63,9 @@ public final class CompareCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description = "The text to read, UTF-8; - is standard input. Default: generated prose.")
     private Optional<Path> text = Optional.empty();
+
+    @Option(names = "--all", description = "Measure every method with its default options.")
+    private boolean all;
 
     @Option(
             names = "--task",
@@ -143,9 +148,14 @@ public final class CompareCommand implements Callable<Integer> {
     }
 
     private ComparisonOptions options(Session session) {
+        if (all && !caches.specs().isEmpty()) {
+            throw new UsageException("--all and --cache exclude each other: allowed is one of them");
+        }
         int window = context.orElse(
                 Math.min(effort.context(), session.model().config().contextLength()));
-        return ComparisonOptions.of(effort, window, caches.specs(), taskNames(), seed);
+        return all
+                ? ComparisonOptions.of(effort, window, DefaultCaches.everyMethod(), true, taskNames(), seed)
+                : ComparisonOptions.of(effort, window, caches.specs(), taskNames(), seed);
     }
 
     private List<String> taskNames() {

@@ -95,7 +95,9 @@ public final class MethodsCommand implements Runnable {
                 .println("Calibration: "
                         + (each.needsCalibration()
                                 ? "needed; `kvasir calibrate " + each.name() + "` makes it"
-                                : "none needed"));
+                                : each.canCalibrate()
+                                        ? "for some options; `kvasir calibrate " + each.name() + "` makes it"
+                                        : "none needed"));
         options(each);
         figures("In the paper:", notes.paperFigures());
         figures("Measured here:", notes.ourFigures());
@@ -153,7 +155,7 @@ public final class MethodsCommand implements Runnable {
     }
 
     private static String calibration(CacheMethod method) {
-        return method.needsCalibration() ? "yes" : "no";
+        return method.needsCalibration() ? "yes" : method.canCalibrate() ? "optional" : "no";
     }
 
     private static String bits(CacheMethod method) {

@@ -209,14 +209,14 @@ final class CalibrateCommandTest {
 
         assertThat(Main.run(terminal(), command)).isEqualTo(1);
         assertThat(errors())
-                .contains("exact needs no calibration", "Methods that do: ")
+                .contains("exact needs no calibration", "Methods that can use one: ")
                 .hasLineCount(1);
     }
 
     @Test
     void everyMethodThatNeedsACalibrationGetsOneItCanRead() {
         for (CacheMethod method : Caches.describe()) {
-            if (!method.needsCalibration()) {
+            if (!method.canCalibrate()) {
                 continue;
             }
             Path file = folder.resolve(method.name() + ".safetensors");

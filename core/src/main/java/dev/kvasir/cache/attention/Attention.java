@@ -128,6 +128,7 @@ final class Attention {
     private void store(LayerStore stepLayer, TokenStates states, Queries stepQueries) {
         stepLayer.begin(states, stepQueries);
         each(stepLayer.appendParts(), storePart);
+        each(stepLayer.completeParts(), completePart);
         stepLayer.end();
     }
 
@@ -136,11 +137,12 @@ final class Attention {
     private final IntConsumer rangePart = this::range;
     private final IntConsumer mergePart = this::merge;
     private final IntConsumer storePart = this::storePart;
+    private final IntConsumer completePart = this::completePart;
     private final IntConsumer observePart = this::observePart;
 
     private void each(int parts, IntConsumer part) {
         long work = (long) count * group * (slots + count) * headDim * shape.kvHeads();
-        if (work < SMALL || parts == 1) {
+        if (work < SMALL || parts <= 1) {
             for (int i = 0; i < parts; i++) {
                 part.accept(i);
             }
@@ -301,6 +303,12 @@ final class Attention {
     private void storePart(int part) {
         StepScratch s = scratches.take();
         layer().append(part, s.store);
+        scratches.giveBack(s);
+    }
+
+    private void completePart(int part) {
+        StepScratch s = scratches.take();
+        layer().complete(part, s.store);
         scratches.giveBack(s);
     }
 

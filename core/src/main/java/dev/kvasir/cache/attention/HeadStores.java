@@ -225,32 +225,4 @@ public final class HeadStores implements LayerStore {
             inner.scores(queries, queryOffset, rows, from, to, out, outOffset, outStride, scratch);
         }
     }
-
-    /** Values in another basis, from which sums are brought back. */
-    private record TurnedValues(ValueReader inner, Transform transform) implements ValueReader {
-        @Override
-        public int size() {
-            return inner.size();
-        }
-
-        @Override
-        public void addWeighted(
-                float[] weights,
-                int weightOffset,
-                int weightStride,
-                int rows,
-                int from,
-                int to,
-                float[] out,
-                int outOffset,
-                Scratch scratch) {
-            inner.addWeighted(weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
-        }
-
-        @Override
-        public void finish(float[] sums, int offset, int rows, Scratch scratch) {
-            inner.finish(sums, offset, rows, scratch);
-            transform.invert(sums, offset, rows);
-        }
-    }
 }

@@ -19,8 +19,8 @@ import java.util.Optional;
  * <p>{@link HeadStores} serves methods whose heads remember by themselves. A method whose heads share scales, rotations or
  * decisions implements this itself.
  *
- * <p>A step: {@link #begin}, then {@link #append} for each part, some at a time on several threads, then {@link #end}. All
- * of it comes after the attention of the step's tokens, unless {@link #storesFirst}.
+ * <p>A step: {@link #begin}, then {@link #append} for each part, some at a time on several threads, then {@link #complete}
+ * likewise, then {@link #end}. All of it comes after the attention of the step's tokens, unless {@link #storesFirst}.
  */
 public interface LayerStore {
     /** Slots in use. */
@@ -67,6 +67,14 @@ public interface LayerStore {
 
     /** Stores one part of the step's tokens. */
     void append(int part, Scratch scratch);
+
+    /** Parts of {@link #complete}, which may run at the same time once all of {@link #append} are done. */
+    default int completeParts() {
+        return 0;
+    }
+
+    /** Does one part of what needs the whole step stored: where heads share scales or choices. */
+    default void complete(int part, Scratch scratch) {}
 
     /** All parts are done. */
     default void end() {}

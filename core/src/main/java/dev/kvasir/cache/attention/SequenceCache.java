@@ -105,6 +105,16 @@ public final class SequenceCache implements RestorableCache {
     }
 
     @Override
+    public boolean storesFirst(int count) {
+        for (LayerStore store : stores) {
+            if (store.storesFirst(count)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    @Override
     public Footprint footprint() {
         checkOpen();
         Footprint sum = Footprint.ZERO;

@@ -4,47 +4,46 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Sparse outliers of a chunk of tokens that is compressed at once: any number for a token or channel, their sum known
- * before. Rows of this sparse matrix are blocks of up to 32 tokens, within which entries run by channel, then token: a
- * head's entries of a block are one run, the query's channel changes rarely and the scores stay in cache.
+ * before. A row of this sparse matrix is a head's part of a block of 32 tokens, within which entries run by channel, then
+ * token: what a head reads is one run, the query's channel changes rarely and the scores stay in cache.
  *
  * <pre>
- *   page  = start of block 0 | ... | start of block n-1 | entries     (int32 each, little-endian)
- *   entry = channel * blockTokens + token within the block: uint16 | delta: F16
+ *   page  = start of head 0, block 0 | block 1 | ... | start of head 1, block 0 | ... | entries     (int32, little-endian)
+ *   entry = channel of the head * 32 + token within the block: uint16 | delta: F16
  * </pre>
  *
  * <p>Source: the sparse part of GEAR, arXiv 2403.05527, section 3; the blocks are ours, since offsets for each token would
  * take as many bits as the entries of a narrow head.
  *
  * @param tokens of the chunk
- * @param width channels, of a head or of all heads of a layer, up to 65536
+ * @param heads that are written together
+ * @param headDim channels of a head, up to 2048
  * @param entries how many
  */
-public record Csr(int tokens, int width, int entries) {
+public record Csr(int tokens, int heads, int headDim, int entries) {
     /** What a tile gets is the delta itself; never written. */
     private static final float[] ONE = {1};
 
-    /** Tokens of a block of a narrow head: whole tiles of keys. */
-    private static final int BLOCK = 32;
+    /** Tokens of a block: a whole panel of keys. */
+    static final int BLOCK = 32;
+
+    static final int SHIFT = 5;
 
     /** Checks the shape. */
     public Csr {
-        if (tokens < 1 || width < 1 || width > Entry.KEYS || entries < 0) {
-            throw new IllegalArgumentException(entries + " outliers in [" + tokens + "][" + width + "]");
+        if (tokens < 1 || heads < 1 || headDim < 1 || headDim > Entry.KEYS / BLOCK || entries < 0) {
+            throw new IllegalArgumentException(
+                    entries + " outliers in [" + tokens + "][" + heads + "][" + headDim + "]");
         }
     }
 
-    /** Tokens of a block: what a key has room for beside the channel, a power of two. */
-    int blockTokens() {
-        return Math.min(BLOCK, Integer.highestOneBit(Entry.KEYS / width));
+    int blocks() {
+        return Math.ceilDiv(tokens, BLOCK);
     }
 
-    private int blocks() {
-        return Math.ceilDiv(tokens, blockTokens());
-    }
-
-    /** Bytes of the starts: 32 bits for each block of tokens. */
+    /** Bytes of the starts: 32 bits for each head and block of tokens. */
     public long indexBytes() {
-        return 4L * blocks();
+        return 4L * heads * blocks();
     }
 
     /** Bytes in a page: four for each entry, and the starts. */
@@ -52,21 +51,41 @@ public record Csr(int tokens, int width, int entries) {
         return indexBytes() + (long) Entry.BYTES * entries;
     }
 
-    private int start(MemorySegment page, long at, int block) {
-        return block == blocks() ? entries : page.get(Entry.INT, at + 4L * block);
+    private int start(MemorySegment page, long at, int row) {
+        return row == heads * blocks() ? entries : page.get(Entry.INT, at + 4L * row);
+    }
+
+    /** Whether a page that came from elsewhere holds outliers of this shape: in order, and each within the chunk. */
+    public boolean sound(MemorySegment page, long at) {
+        int next = 0;
+        for (int row = 0; row < heads * blocks(); row++) {
+            int end = start(page, at, row + 1);
+            if (start(page, at, row) != next || end < next || end > entries) {
+                return false;
+            }
+            int first = row % blocks() * BLOCK;
+            int last = -1;
+            for (; next < end; next++) {
+                int key = Entry.key(page.get(Entry.INT, at + indexBytes() + (long) next * Entry.BYTES));
+                if (key < last || key >> SHIFT >= headDim || first + key % BLOCK >= tokens) {
+                    return false;
+                }
+                last = key;
+            }
+        }
+        return true;
     }
 
     /**
-     * Keys: {@code out[r][i] += queries[r][channel - channelFrom] * delta} for the entries of token {@code from + i}.
+     * Keys: {@code out[r][i] += queries[r][channel] * delta} for the entries of a head's token {@code from + i}.
      *
      * @param at byte offset in the page
-     * @param queries {@code [rows][channelTo - channelFrom]}
+     * @param queries {@code [rows][headDim]}
      */
     public void addScores(
             MemorySegment page,
             long at,
-            int channelFrom,
-            int channelTo,
+            int head,
             float[] queries,
             int queryOffset,
             int rows,
@@ -75,38 +94,38 @@ public record Csr(int tokens, int width, int entries) {
             float[] out,
             int outOffset,
             int outStride) {
-        int headDim = channelTo - channelFrom;
-        add(
-                page,
-                at,
-                channelFrom,
-                channelTo,
-                from,
-                to,
-                rows,
-                queries,
-                queryOffset,
-                1,
-                0,
-                headDim,
-                out,
-                outOffset,
-                0,
-                1,
-                outStride);
+        for (int block = from / BLOCK; block * BLOCK < to; block++) {
+            int begin = start(page, at, head * blocks() + block);
+            int count = start(page, at, head * blocks() + block + 1) - begin;
+            long first = at + indexBytes() + (long) begin * Entry.BYTES;
+            int o = outOffset + block * BLOCK - from;
+            boolean whole = whole(block, from, to);
+            int r = 0;
+            for (; whole && r + 4 <= rows; r += 4) {
+                int q = queryOffset + r * headDim;
+                Entry.addToTokens4(page, first, count, queries, q, headDim, out, o + r * outStride, outStride);
+            }
+            for (; r < rows; r++) {
+                int q = queryOffset + r * headDim;
+                if (whole) {
+                    Entry.addToTokens(page, first, count, queries, q, out, o + r * outStride);
+                } else {
+                    addSome(page, first, count, block, from, to, queries, q, 1, 0, out, o + r * outStride, 0, 1);
+                }
+            }
+        }
     }
 
     /**
-     * Values: {@code out[r][channel - channelFrom] += weights[r][i] * delta} for the entries of token {@code from + i}.
+     * Values: {@code out[r][channel] += weights[r][i] * delta} for the entries of a head's token {@code from + i}.
      *
      * @param weights {@code [rows]}, {@code weightStride} numbers apart
-     * @param out {@code [rows][channelTo - channelFrom]}
+     * @param out {@code [rows][headDim]}
      */
     public void addWeighted(
             MemorySegment page,
             long at,
-            int channelFrom,
-            int channelTo,
+            int head,
             float[] weights,
             int weightOffset,
             int weightStride,
@@ -115,79 +134,80 @@ public record Csr(int tokens, int width, int entries) {
             int to,
             float[] out,
             int outOffset) {
-        int headDim = channelTo - channelFrom;
-        add(
-                page,
-                at,
-                channelFrom,
-                channelTo,
-                from,
-                to,
-                rows,
-                weights,
-                weightOffset,
-                0,
-                1,
-                weightStride,
-                out,
-                outOffset,
-                1,
-                0,
-                headDim);
+        for (int block = from / BLOCK; block * BLOCK < to; block++) {
+            int begin = start(page, at, head * blocks() + block);
+            int count = start(page, at, head * blocks() + block + 1) - begin;
+            long first = at + indexBytes() + (long) begin * Entry.BYTES;
+            boolean whole = whole(block, from, to);
+            int w = weightOffset + block * BLOCK - from;
+            int r = 0;
+            for (; whole && r + 4 <= rows; r += 4) {
+                int x = w + r * weightStride;
+                int o = outOffset + r * headDim;
+                Entry.addToChannels4(page, first, count, weights, x, weightStride, out, o, headDim);
+            }
+            for (; r < rows; r++) {
+                int x = w + r * weightStride;
+                int o = outOffset + r * headDim;
+                if (whole) {
+                    Entry.addToChannels(page, first, count, weights, x, 1, out, o, 1, 0);
+                } else {
+                    addSome(page, first, count, block, from, to, weights, x, 0, 1, out, o, 1, 0);
+                }
+            }
+        }
     }
 
-    /** {@code tile[channel - channelFrom][i] += delta} for the entries of token {@code from + i}. */
+    /** {@code tile[channel, i] += delta} for the entries of a head's token {@code from + i}, with strides for both. */
     public void addTo(
             MemorySegment page,
             long at,
-            int channelFrom,
-            int channelTo,
+            int head,
             int from,
             int to,
             float[] tile,
             int tileOffset,
-            int tileStride) {
-        add(page, at, channelFrom, channelTo, from, to, 1, ONE, 0, 0, 0, 0, tile, tileOffset, tileStride, 1, 0);
+            int channelStride,
+            int tokenStride) {
+        for (int block = from / BLOCK; block * BLOCK < to; block++) {
+            int begin = start(page, at, head * blocks() + block);
+            int count = start(page, at, head * blocks() + block + 1) - begin;
+            long first = at + indexBytes() + (long) begin * Entry.BYTES;
+            int t = tileOffset + (block * BLOCK - from) * tokenStride;
+            if (whole(block, from, to)) {
+                Entry.addToChannels(page, first, count, ONE, 0, 0, tile, t, channelStride, tokenStride);
+            } else {
+                addSome(page, first, count, block, from, to, ONE, 0, 0, 0, tile, t, channelStride, tokenStride);
+            }
+        }
     }
 
-    /**
-     * What all reads are: {@code out[c, t, r] += x[c, t, r] * delta} for each entry, channel {@code c} counted from {@code
-     * channelFrom} and token {@code t} from {@code from}, either array with a stride for each of the three.
-     */
-    private void add(
+    private boolean whole(int block, int from, int to) {
+        return block * BLOCK >= from && Math.min(tokens, (block + 1) * BLOCK) <= to;
+    }
+
+    /** The entries of a block that belong to tokens {@code from} to {@code to - 1}. */
+    private static void addSome(
             MemorySegment page,
-            long at,
-            int channelFrom,
-            int channelTo,
+            long first,
+            int count,
+            int block,
             int from,
             int to,
-            int rows,
             float[] x,
-            int xOffset,
+            int xAt,
             int xChannel,
             int xToken,
-            int xRow,
             float[] out,
-            int outOffset,
+            int outAt,
             int outChannel,
-            int outToken,
-            int outRow) {
-        int shift = Integer.numberOfTrailingZeros(blockTokens());
-        long first = at + indexBytes();
-        for (int block = from >> shift; block << shift < to; block++) {
-            int end = start(page, at, block + 1);
-            for (int i = Entry.first(page, first, start(page, at, block), end, channelFrom << shift); i < end; i++) {
-                int entry = page.get(Entry.INT, first + (long) i * Entry.BYTES);
-                int c = (Entry.key(entry) >> shift) - channelFrom;
-                if (c >= channelTo - channelFrom) {
-                    break;
-                }
-                int t = (block << shift) + (Entry.key(entry) & ((1 << shift) - 1)) - from;
-                if (t >= 0 && t < to - from) {
-                    int xAt = xOffset + c * xChannel + t * xToken;
-                    int outAt = outOffset + c * outChannel + t * outToken;
-                    Entry.add(x, xAt, xRow, rows, Entry.delta(entry), out, outAt, outRow);
-                }
+            int outToken) {
+        for (int i = 0; i < count; i++) {
+            int entry = page.get(Entry.INT, first + (long) i * Entry.BYTES);
+            int c = Entry.key(entry) >> SHIFT;
+            int t = Entry.key(entry) % BLOCK;
+            if (block * BLOCK + t >= from && block * BLOCK + t < to) {
+                out[outAt + c * outChannel + t * outToken] += x[xAt + c * xChannel + t * xToken] * Entry.delta(entry);
             }
         }
     }

@@ -27,30 +27,88 @@ final class Entry {
         return Float.float16ToFloat((short) (entry >>> 16));
     }
 
-    /**
-     * The first of the entries {@code from .. to - 1}, sorted by key, whose key is at least {@code key}. Without branches: where
-     * a head's run begins is different for every token, and a wrong guess costs more than the whole search.
-     */
-    static int first(MemorySegment page, long at, int from, int to, int key) {
-        int base = from;
-        int count = to - from;
-        while (count > 1) {
-            int half = count >>> 1;
-            base += half & less(page, at, base + half - 1, key);
-            count -= half;
-        }
-        return count == 1 ? base - less(page, at, base, key) : base;
-    }
-
-    /** All bits if the entry's key is less than {@code key}, else none. */
-    private static int less(MemorySegment page, long at, int entry, int key) {
-        return (key(page.get(INT, at + (long) entry * BYTES)) - key) >> 31;
-    }
-
     /** {@code out[r] += x[r] * delta}, for rows so far apart. */
     static void add(float[] x, int xAt, int xStride, int rows, float delta, float[] out, int outAt, int outStride) {
         for (int r = 0; r < rows; r++) {
             out[outAt + r * outStride] += x[xAt + r * xStride] * delta;
+        }
+    }
+
+    /** All entries of a {@link Csr} row for keys: {@code out[token] += x[channel] * delta}. */
+    static void addToTokens(MemorySegment page, long at, int count, float[] x, int xAt, float[] out, int outAt) {
+        for (int i = 0; i < count; i++) {
+            int entry = page.get(INT, at + (long) i * BYTES);
+            int key = key(entry);
+            out[outAt + (key & (Csr.BLOCK - 1))] += x[xAt + (key >> Csr.SHIFT)] * delta(entry);
+        }
+    }
+
+    /** {@link #addToTokens} for four rows, so that an entry is taken apart once. */
+    static void addToTokens4(
+            MemorySegment page,
+            long at,
+            int count,
+            float[] x,
+            int xAt,
+            int xStride,
+            float[] out,
+            int outAt,
+            int outStride) {
+        for (int i = 0; i < count; i++) {
+            int entry = page.get(INT, at + (long) i * BYTES);
+            int key = key(entry);
+            float delta = delta(entry);
+            int o = outAt + (key & (Csr.BLOCK - 1));
+            int in = xAt + (key >> Csr.SHIFT);
+            out[o] += x[in] * delta;
+            out[o + outStride] += x[in + xStride] * delta;
+            out[o + 2 * outStride] += x[in + 2 * xStride] * delta;
+            out[o + 3 * outStride] += x[in + 3 * xStride] * delta;
+        }
+    }
+
+    /** {@link #addToChannels} for four rows of values. */
+    static void addToChannels4(
+            MemorySegment page,
+            long at,
+            int count,
+            float[] x,
+            int xAt,
+            int xStride,
+            float[] out,
+            int outAt,
+            int outStride) {
+        for (int i = 0; i < count; i++) {
+            int entry = page.get(INT, at + (long) i * BYTES);
+            int key = key(entry);
+            float delta = delta(entry);
+            int o = outAt + (key >> Csr.SHIFT);
+            int in = xAt + (key & (Csr.BLOCK - 1));
+            out[o] += x[in] * delta;
+            out[o + outStride] += x[in + xStride] * delta;
+            out[o + 2 * outStride] += x[in + 2 * xStride] * delta;
+            out[o + 3 * outStride] += x[in + 3 * xStride] * delta;
+        }
+    }
+
+    /** All entries of a {@link Csr} row for values or a tile: {@code out[channel, token] += x[token] * delta}. */
+    static void addToChannels(
+            MemorySegment page,
+            long at,
+            int count,
+            float[] x,
+            int xAt,
+            int xToken,
+            float[] out,
+            int outAt,
+            int outChannel,
+            int outToken) {
+        for (int i = 0; i < count; i++) {
+            int entry = page.get(INT, at + (long) i * BYTES);
+            int key = key(entry);
+            int token = key & (Csr.BLOCK - 1);
+            int o = outAt + (key >> Csr.SHIFT) * outChannel + token * outToken;
+            out[o] += x[xAt + token * xToken] * delta(entry);
         }
     }
 }

@@ -70,8 +70,7 @@ public record LowRank(int tokens, int width, int rank) {
         int span = to - from;
         int b = rank * span;
         int between = b + rank * width;
-        readA(kernels, page, at, from, to, work);
-        kernels.decode(Element.F16, page, at + 2L * rank * tokens, rank * width, work, b);
+        readBoth(kernels, page, at, from, to, work);
         for (int r = 0; r < rows; r++) {
             for (int k = 0; k < rank; k++) {
                 work[between + r * rank + k] =
@@ -107,8 +106,7 @@ public record LowRank(int tokens, int width, int rank) {
         int span = to - from;
         int b = rank * span;
         int between = b + rank * width;
-        readA(kernels, page, at, from, to, work);
-        kernels.decode(Element.F16, page, at + 2L * rank * tokens, rank * width, work, b);
+        readBoth(kernels, page, at, from, to, work);
         for (int r = 0; r < rows; r++) {
             for (int k = 0; k < rank; k++) {
                 work[between + r * rank + k] =
@@ -116,6 +114,16 @@ public record LowRank(int tokens, int width, int rank) {
             }
         }
         kernels.sums(work, between, rank, rows, work, b, width, rank, width, out, outOffset, width);
+    }
+
+    /** Writes {@code A} of some tokens and, after it, {@code B}. They lie side by side, and short runs are read slowly. */
+    private void readBoth(Kernels kernels, MemorySegment page, long at, int from, int to, float[] work) {
+        if (to - from == tokens) {
+            kernels.decode(Element.F16, page, at, rank * (tokens + width), work, 0);
+            return;
+        }
+        readA(kernels, page, at, from, to, work);
+        kernels.decode(Element.F16, page, at + 2L * rank * tokens, rank * width, work, rank * (to - from));
     }
 
     private void readA(Kernels kernels, MemorySegment page, long at, int from, int to, float[] work) {

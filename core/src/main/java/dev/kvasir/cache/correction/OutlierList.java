@@ -33,7 +33,7 @@ public final class OutlierList {
     /**
      * Writes all outliers.
      *
-     * @param layout of {@link #count} entries, with tokens and channels beyond all that were added
+     * @param layout of {@link #count} entries, with tokens and channels of all heads beyond all that were added
      * @param at byte offset in the page
      */
     public void write(Csr layout, MemorySegment page, long at) {
@@ -41,29 +41,30 @@ public final class OutlierList {
             throw new IllegalArgumentException(count + " outliers for a layout of " + layout.entries());
         }
         sorted = sorted.length >= count ? sorted : new long[places.length];
-        int blockTokens = layout.blockTokens();
+        int width = layout.heads() * layout.headDim();
         for (int i = 0; i < count; i++) {
             int token = (int) (places[i] >>> 32);
             int channel = (int) places[i];
-            if (token >= layout.tokens() || channel >= layout.width()) {
+            if (token >= layout.tokens() || channel >= width) {
                 throw new IllegalArgumentException(
                         "outlier at token " + token + ", channel " + channel + " of " + layout);
             }
-            int key = channel * blockTokens + token % blockTokens;
-            // Block, key, delta: in this order they sort as they are stored.
-            sorted[i] = ((long) (token / blockTokens) << 32) | ((long) key << 16) | (Entry.of(0, deltas[i]) >>> 16);
+            long row = (long) (channel / layout.headDim()) * layout.blocks() + token / Csr.BLOCK;
+            int key = channel % layout.headDim() * Csr.BLOCK + token % Csr.BLOCK;
+            // Row, key, delta: in this order they sort as they are stored.
+            sorted[i] = (row << 32) | ((long) key << 16) | (Entry.of(0, deltas[i]) >>> 16);
         }
         Arrays.sort(sorted, 0, count);
-        int block = 0;
+        int row = 0;
         for (int i = 0; i < count; i++) {
-            for (; block <= sorted[i] >>> 32; block++) {
-                page.set(Entry.INT, at + 4L * block, i);
+            for (; row <= sorted[i] >>> 32; row++) {
+                page.set(Entry.INT, at + 4L * row, i);
             }
             int entry = ((int) sorted[i] >>> 16) | ((int) sorted[i] << 16);
             page.set(Entry.INT, at + layout.indexBytes() + (long) i * Entry.BYTES, entry);
         }
-        for (; 4L * block < layout.indexBytes(); block++) {
-            page.set(Entry.INT, at + 4L * block, count);
+        for (; 4L * row < layout.indexBytes(); row++) {
+            page.set(Entry.INT, at + 4L * row, count);
         }
     }
 }

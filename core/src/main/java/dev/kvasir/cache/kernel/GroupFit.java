@@ -63,6 +63,10 @@ final class GroupFit {
                 float scale = (max - min) / most;
                 set(out, at, scale, min, Element.F16.round(scale), Element.F16.round(min));
             }
+            case NESTED -> {
+                float scale = (max - min) / quantizer.constant();
+                set(out, at, scale, min, Element.F16.round(scale) * quantizer.step(), Element.F16.round(min));
+            }
             case GGML_EXTREME -> {
                 float scale = quantizer == Quantizer.Q8_0 ? Math.abs(extreme) / 127f : extreme / -quantizer.offset();
                 set(out, at, scale, 0, scale == 0 ? 0 : 1 / scale, 0);

@@ -84,6 +84,11 @@ public interface Kernels {
             int outOffset,
             float[] work);
 
+    /** The most rows for which {@link #accumulateRows} costs less than {@link #unpack} and a dense product. */
+    default int rowsFromCodes(PackedLayout layout) {
+        return 3;
+    }
+
     /** {@link #accumulate} for each of {@code rows} rows, which may share the reading of the codes. */
     void accumulateRows(
             PackedLayout layout,
@@ -109,6 +114,23 @@ public interface Kernels {
             int laneTo,
             int depthFrom,
             int depthTo,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work);
+
+    /**
+     * As {@link #unpack} of linear codes with a scale for each lane, into rows in another order: depth {@code j} goes to
+     * {@code out[rows[j]][lane]}. A permutation of what is stored thus costs nothing.
+     */
+    void unpackRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            int[] rows,
             float[] out,
             int outOffset,
             int outStride,
@@ -152,6 +174,30 @@ public interface Kernels {
             float[] zeros,
             int parameterOffset,
             float[] work);
+
+    /**
+     * Brings a page to a coarser {@linkplain Quantizer#nested nested} grid in integers, {@code to} being {@code from} but for its
+     * bits. On the way every code is rounded to each grid whose factor is given, see {@link StepDown}.
+     */
+    void stepDown(PackedLayout from, MemorySegment page, PackedLayout to, MemorySegment out, int[] factors);
+
+    /**
+     * As {@link #unpack} for codes of a codebook of which nothing is stored (see {@link #packGiven}), with the scale and the zero
+     * of each depth from the caller: keys whose channels have scales known beforehand. Depths are cut at multiples of 16.
+     */
+    void unpackGiven(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] out,
+            int outOffset,
+            int outStride);
 
     /** The largest of {@code count} numbers; negative infinity if none. */
     float max(float[] x, int offset, int count);

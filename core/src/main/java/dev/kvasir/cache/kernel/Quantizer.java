@@ -1,5 +1,7 @@
 package dev.kvasir.cache.kernel;
 
+import java.util.Arrays;
+
 /**
  * How a group of numbers becomes codes: where scale and zero come from, how they are stored, what a code means, how it is
  * rounded.
@@ -10,6 +12,7 @@ package dev.kvasir.cache.kernel;
  * <table>
  *   <caption>Quantizers</caption>
  *   <tr><td>{@link #MIN_MAX}<td>F16 minimum and step, any bits
+ *   <tr><td>{@link #nested}<td>F16 minimum and step of a coarser grid
  *   <tr><td>{@link #Q8_0} {@link #Q5_0} {@link #Q4_0} {@link #Q5_1} {@link #Q4_1} {@link #IQ4_NL}<td>the block types of ggml
  *   <tr><td>{@link #symmetric}<td>F16 step, signed codes
  *   <tr><td>{@link #blockFloat}<td>shared exponent
@@ -23,6 +26,7 @@ public final class Quantizer {
     /** Where a group's scale and zero come from. */
     enum Rule {
         MIN_MAX,
+        NESTED,
         GGML_EXTREME,
         GGML_RANGE,
         GGML_CODEBOOK,
@@ -116,6 +120,13 @@ public final class Quantizer {
             .tiesUp()
             .make();
 
+    /** As {@link #SIGN}, but what is negative becomes 0: VidKV's formula to the letter, which is biased. */
+    public static final Quantizer SIGN_OR_ZERO = new Traits("SIGN_OR_ZERO", Rule.MEAN, Rounding.NEAREST)
+            .levels(new float[] {-1, 1})
+            .tiesUp()
+            .decodeLevels(new float[] {0, 1})
+            .make();
+
     private final String name;
     private final Rule rule;
     private final Rounding rounding;
@@ -132,6 +143,7 @@ public final class Quantizer {
     private final float[] levels;
 
     private final float[] patterns;
+    private final float[] repeated;
 
     Quantizer(Traits traits) {
         name = traits.name;
@@ -146,6 +158,7 @@ public final class Quantizer {
         zeroFormat = traits.zeroFormat;
         borders = traits.borders;
         levels = traits.levels;
+        repeated = levels.length == 0 || bits != 3 ? NO_LEVELS : twice(levels);
         patterns = levels.length == 0 || bits == 3 ? NO_LEVELS : patterns(levels, bits);
     }
 
@@ -237,6 +250,24 @@ public final class Quantizer {
                 .make();
     }
 
+    /**
+     * As {@link #MIN_MAX} on a grid that refines the one of {@code coarsest} bits: what is stored is the coarsest step, {@code (max
+     * - min) / (2^coarsest - 1)}, and a code means {@code zero + scale * step * code} with {@code step = (2^coarsest - 1) / (2^bits -
+     * 1)}. Codes can so be {@linkplain Kernels#stepDown stepped down} while their parameters stay, and nothing is rounded twice.
+     */
+    public static Quantizer nested(int bits, int coarsest) {
+        check(
+                coarsest >= 1 && bits >= coarsest && bits <= 8,
+                bits + " bits nested in " + coarsest + ": 1 to 8, falling");
+        float most = (1 << coarsest) - 1;
+        return new Traits("nested(" + bits + ", " + coarsest + ")", Rule.NESTED, Rounding.EVEN)
+                .bits(bits)
+                .step(most / ((1 << bits) - 1))
+                .constant(most)
+                .formats(ScaleFormat.F16, ZeroFormat.F16)
+                .make();
+    }
+
     private static void check(boolean good, String problem) {
         if (!good) {
             throw new IllegalArgumentException(problem);
@@ -250,6 +281,12 @@ public final class Quantizer {
             patterns[i] = levels[((i % 16) >>> (i / 16 * width)) & ((1 << width) - 1)];
         }
         return patterns;
+    }
+
+    private static float[] twice(float[] levels) {
+        float[] twice = Arrays.copyOf(levels, 16);
+        System.arraycopy(levels, 0, twice, 8, 8);
+        return twice;
     }
 
     /** Bits of a code, or {@link PackedLayout#TRITS}; 0 where the layout decides. */
@@ -292,7 +329,7 @@ public final class Quantizer {
         return step;
     }
 
-    /** The clip of {@link #rotate}, the gamma of {@link #ternary}. */
+    /** The clip of {@link #rotate}, the gamma of {@link #ternary}, the coarsest code of {@link #nested}. */
     float constant() {
         return constant;
     }
@@ -326,6 +363,11 @@ public final class Quantizer {
     /** {@link #patterns(float[], int)} of a codebook of 1, 2 or 4 bits; nobody writes to it. */
     float[] patterns() {
         return patterns;
+    }
+
+    /** The 8 levels of a codebook of 3 bits twice, so that the fourth bit of an index does not matter; else none. */
+    float[] repeated() {
+        return repeated;
     }
 
     /** What a code means before scale and zero. */

@@ -155,6 +155,26 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public void unpackRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            int[] rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        for (int j = depthFrom; j < depthTo; j++) {
+            for (int lane = laneFrom; lane < laneTo; lane++) {
+                out[outOffset + rows[j] * outStride + lane - laneFrom] = layout.value(page, j, lane);
+            }
+        }
+    }
+
+    @Override
     public void pack(
             PackedLayout layout,
             MemorySegment page,
@@ -213,6 +233,30 @@ public final class ScalarKernels implements Kernels {
         }
     }
 
+    @Override
+    public void unpackGiven(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] out,
+            int outOffset,
+            int outStride) {
+        for (int j = depthFrom; j < depthTo; j++) {
+            float scale = scales[parameterOffset + j - depthFrom];
+            float zero = zeros[parameterOffset + j - depthFrom];
+            for (int lane = laneFrom; lane < laneTo; lane++) {
+                float level = layout.quantizer().level(layout.code(page, j, lane));
+                out[outOffset + (j - depthFrom) * outStride + lane - laneFrom] = Math.fma(level, scale, zero);
+            }
+        }
+    }
+
     /** Replaces codes with one scale and zero, those of the fit in {@code work}. */
     private static void encode(
             PackedLayout layout,
@@ -233,6 +277,11 @@ public final class ScalarKernels implements Kernels {
                 layout.setCode(page, j, lane, code);
             }
         }
+    }
+
+    @Override
+    public void stepDown(PackedLayout from, MemorySegment page, PackedLayout to, MemorySegment out, int[] factors) {
+        StepDown.scalar(from, page, to, out, factors);
     }
 
     @Override

@@ -70,6 +70,7 @@ final class VectorCodes {
         }
     }
 
+    /** In two loops: one is longer than what the JIT inlines, and its vectors would be objects. */
     private static void evenOffset(int lowest, int most, float[] in, int from, int lanes, float[] work) {
         for (int i = 0; i < lanes; i += V) {
             FloatVector scale = FloatVector.fromArray(F, work, i);
@@ -80,6 +81,14 @@ final class VectorCodes {
                     .min(BEYOND)
                     .add(ROUNDER)
                     .sub(ROUNDER)
+                    .intoArray(work, 2 * lanes + i);
+        }
+        shift(lowest, most, lanes, work);
+    }
+
+    private static void shift(int lowest, int most, int lanes, float[] work) {
+        for (int i = 0; i < lanes; i += V) {
+            FloatVector.fromArray(F, work, 2 * lanes + i)
                     .add(FloatVector.fromArray(F, work, lanes + i))
                     .max(lowest)
                     .min(most)

@@ -6,8 +6,9 @@ import java.lang.foreign.MemorySegment;
  * The kernels on the Vector API, for any species of 4 to 16 float lanes.
  *
  * <p>The loops live beside this class by what they serve: {@link VectorDense}, {@link VectorElements}, {@link
- * VectorRead} and {@link VectorUnpack} (packed codes, with {@link VectorPlanes}, {@link VectorLevels} and {@link VectorTrits}
- * by how codes lie and what they mean, {@link VectorRows} for several rows at once), {@link VectorPack} and {@link VectorCodes} (making them), {@link VectorParameters} and
+ * VectorRead} and {@link VectorUnpack} (packed codes, with {@link VectorPlanes}, {@link VectorPairs}, {@link VectorLevels} and
+ * {@link VectorTrits} by how codes lie and what they mean, {@link VectorRows} for several rows at once), {@link VectorGiven}
+ * (codes read under scales from elsewhere), {@link VectorPack} and {@link VectorCodes} (making them), {@link VectorParameters} and
  * {@link VectorSoftmax}.
  *
  * <p>A rule for who changes them: once a compilation unit holds some seventy vector operations the JIT stops inlining them
@@ -130,6 +131,11 @@ public final class VectorKernels implements Kernels {
     }
 
     @Override
+    public int rowsFromCodes(PackedLayout layout) {
+        return VectorRows.rows(layout);
+    }
+
+    @Override
     public void accumulateRows(
             PackedLayout layout,
             MemorySegment page,
@@ -163,6 +169,22 @@ public final class VectorKernels implements Kernels {
             int outStride,
             float[] work) {
         VectorUnpack.unpack(layout, page, laneFrom, laneTo, depthFrom, depthTo, out, outOffset, outStride, work);
+    }
+
+    @Override
+    public void unpackRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            int[] rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        VectorUnpack.rows(layout, page, laneFrom, laneTo, depthFrom, depthTo, rows, out, outOffset, outStride, work);
     }
 
     @Override
@@ -209,6 +231,40 @@ public final class VectorKernels implements Kernels {
                 zeros,
                 parameterOffset,
                 work);
+    }
+
+    @Override
+    public void stepDown(PackedLayout from, MemorySegment page, PackedLayout to, MemorySegment out, int[] factors) {
+        StepDown.vector(from, page, to, out, factors);
+    }
+
+    @Override
+    public void unpackGiven(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] out,
+            int outOffset,
+            int outStride) {
+        VectorGiven.unpack(
+                layout,
+                page,
+                laneFrom,
+                laneTo,
+                depthFrom,
+                depthTo,
+                scales,
+                zeros,
+                parameterOffset,
+                out,
+                outOffset,
+                outStride);
     }
 
     @Override

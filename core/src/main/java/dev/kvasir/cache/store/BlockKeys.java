@@ -8,6 +8,9 @@ public interface BlockKeys extends KeyStore {
     /** Stores {@code count} tokens, a multiple of the block, given as {@code columns[channel][token]}. */
     void appendColumns(float[] columns, int offset, int stride, int count, Scratch scratch);
 
+    /** Announces how many tokens the coming blocks bring, so that they can be stored at once as they will be after the last. */
+    default void expect(int tokens) {}
+
     @Override
     BlockKeys fork();
 }

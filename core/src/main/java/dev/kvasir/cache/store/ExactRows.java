@@ -12,8 +12,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * A few tokens of a layer kept exact beside stores that hold all tokens: attention sinks. Their scores replace those of the
- * store, their values are added to its sums, so the store must hold zeros for their values.
+ * A few tokens of a layer kept exact beside stores that hold all tokens: attention sinks. Their scores and values replace
+ * those of the stores, whatever these hold for them.
  *
  * <pre>
  *   page = one token: keys after RoPE [kvHeads][headDim] | values [kvHeads][headDim]
@@ -81,6 +81,22 @@ public final class ExactRows {
         pages.reserve(wanted, count, wanted, claim);
     }
 
+    /** Bytes that {@link #reserveRoom} would take. */
+    public long wantedRoom(int rows, boolean rewrite) {
+        int room = Math.min(capacity, rows);
+        return pages.wantedBytes(room, 0, rewrite ? room : 0);
+    }
+
+    /**
+     * Makes room for {@code rows} tokens in all, as far as the capacity goes.
+     *
+     * @param rewrite whether tokens will be added: any row may become another's then
+     */
+    public void reserveRoom(int rows, boolean rewrite, PagePool.Claim claim) {
+        int room = Math.min(capacity, rows);
+        pages.reserve(room, 0, rewrite ? room : 0, claim);
+    }
+
     /**
      * Keeps a token whose slot is after all others.
      *
@@ -97,12 +113,21 @@ public final class ExactRows {
         slots[count++] = slot;
     }
 
-    /** Forgets tokens whose slot is {@code size} or more. */
+    /** Forgets the {@code i}th token; its room is free for another. */
+    public void remove(int i) {
+        count--;
+        for (int j = i; j < count; j++) {
+            slots[j] = slots[j + 1];
+            pages.swap(j, j + 1);
+        }
+    }
+
+    /** Forgets tokens whose slot is {@code size} or more, and gives back the room that {@code size} tokens cannot fill. */
     public void truncate(int size) {
         while (count > 0 && slots[count - 1] >= size) {
             count--;
         }
-        pages.shrink(count);
+        pages.shrink(Math.min(capacity, size));
     }
 
     /** Gives back reserved pages that no token took. */
@@ -128,7 +153,8 @@ public final class ExactRows {
         for (int i = 0; i < count; i++) {
             out.writeInt(slots[i]);
         }
-        pages.write(out, count);
+        out.writeInt(pages.count());
+        pages.write(out, pages.count());
     }
 
     /** Fills this empty store; slots must be below {@code size}. */
@@ -146,7 +172,12 @@ public final class ExactRows {
             }
             slots[i] = slot;
         }
-        pages.read(in, found);
+        int room = in.readInt();
+        if (room < found || room > Math.min(capacity, size)) {
+            throw new CacheFileException("room for exact tokens: found " + room + ", allowed are " + found + " to "
+                    + Math.min(capacity, size));
+        }
+        pages.read(in, room);
         count = found;
     }
 
@@ -166,7 +197,7 @@ public final class ExactRows {
         return new Keys(kvHead, inner);
     }
 
-    /** {@code inner} plus the exact tokens' values. */
+    /** {@code inner} with the exact tokens' values in place of its own. */
     public ValueReader values(int kvHead, ValueReader inner) {
         return new Values(kvHead, inner);
     }
@@ -197,13 +228,49 @@ public final class ExactRows {
                 int outStride,
                 Scratch scratch) {
             inner.scores(queries, queryOffset, rows, from, to, out, outOffset, outStride, scratch);
-            for (int i = firstFrom(from); i < count && slots[i] < to; i++) {
-                float[] key = scratch.lanes(headDim);
-                long at = (long) kvHead * headDim * element.bytes();
-                kernels.decode(element, pages.page(i), at, headDim, key, 0);
-                for (int r = 0; r < rows; r++) {
-                    int o = outOffset + r * outStride + slots[i] - from;
-                    out[o] = kernels.dot(queries, queryOffset + r * headDim, key, 0, headDim);
+            int end = firstFrom(to);
+            for (int i = firstFrom(from); i < end; i += Kernels.PANEL) {
+                scorePanel(
+                        queries,
+                        queryOffset,
+                        rows,
+                        i,
+                        Math.min(end, i + Kernels.PANEL),
+                        from,
+                        out,
+                        outOffset,
+                        outStride,
+                        scratch);
+            }
+        }
+
+        /** Scores up to 32 tokens as exact stores do, to the bit. */
+        private void scorePanel(
+                float[] queries,
+                int queryOffset,
+                int rows,
+                int first,
+                int end,
+                int from,
+                float[] out,
+                int outOffset,
+                int outStride,
+                Scratch scratch) {
+            int row = headDim * Kernels.PANEL;
+            int scores = row + headDim;
+            float[] lanes = scratch.lanes(scores + rows * Kernels.PANEL);
+            Arrays.fill(lanes, 0, row, 0f);
+            long at = (long) kvHead * headDim * element.bytes();
+            for (int i = first; i < end; i++) {
+                kernels.decode(element, pages.page(i), at, headDim, lanes, row);
+                for (int c = 0; c < headDim; c++) {
+                    lanes[c * Kernels.PANEL + i - first] = lanes[row + c];
+                }
+            }
+            kernels.dots(queries, queryOffset, headDim, rows, lanes, 0, headDim, lanes, scores, Kernels.PANEL);
+            for (int r = 0; r < rows; r++) {
+                for (int i = first; i < end; i++) {
+                    out[outOffset + r * outStride + slots[i] - from] = lanes[scores + r * Kernels.PANEL + i - first];
                 }
             }
         }
@@ -234,13 +301,35 @@ public final class ExactRows {
                 float[] out,
                 int outOffset,
                 Scratch scratch) {
+            int first = firstFrom(from);
+            int end = firstFrom(to);
+            float[] kept = scratch.spare((end - first) * rows);
+            exchange(weights, weightOffset - from, weightStride, rows, first, end, kept, true);
             inner.addWeighted(weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
-            for (int i = firstFrom(from); i < count && slots[i] < to; i++) {
+            exchange(weights, weightOffset - from, weightStride, rows, first, end, kept, false);
+            for (int i = first; i < end; i++) {
                 float[] value = scratch.lanes(headDim);
                 long at = (long) (kvHeads + kvHead) * headDim * element.bytes();
                 kernels.decode(element, pages.page(i), at, headDim, value, 0);
                 int w = weightOffset + slots[i] - from;
                 kernels.sums(weights, w, weightStride, rows, value, 0, headDim, 1, headDim, out, outOffset, headDim);
+            }
+        }
+
+        /** Keeps the weights of exact tokens aside and puts 0 in their place, or brings them back. */
+        private void exchange(
+                float[] weights, int offset, int stride, int rows, int first, int end, float[] kept, boolean away) {
+            int k = 0;
+            for (int i = first; i < end; i++) {
+                for (int r = 0; r < rows; r++, k++) {
+                    int at = offset + r * stride + slots[i];
+                    if (away) {
+                        kept[k] = weights[at];
+                        weights[at] = 0;
+                    } else {
+                        weights[at] = kept[k];
+                    }
+                }
             }
         }
 

@@ -77,6 +77,17 @@ public final class ExactValues implements RowValues {
         }
     }
 
+    /** Bytes needed before rows {@code from} to {@code to - 1} of a ring that starts at row 0 can be written. */
+    long wantedBytes(int from, int to) {
+        return from >= to ? 0 : pages.wantedBytes(pagesFor(to), from / pageTokens, pagesFor(to));
+    }
+
+    void reserve(int from, int to, PagePool.Claim claim) {
+        if (from < to) {
+            pages.reserve(pagesFor(to), from / pageTokens, pagesFor(to), claim);
+        }
+    }
+
     private int pagesFor(int tokens) {
         return Math.ceilDiv(capacity == 0 ? tokens : Math.min(tokens, capacity), pageTokens);
     }

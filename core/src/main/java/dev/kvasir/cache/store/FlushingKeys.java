@@ -2,6 +2,7 @@ package dev.kvasir.cache.store;
 
 import static dev.kvasir.cache.kernel.Kernels.PANEL;
 
+import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.kernel.Element;
@@ -14,6 +15,9 @@ import java.util.List;
  * Keys behind a residual: the newest {@code size mod residual} tokens are exact; whenever {@code residual} of them have
  * gathered, all are quantized at once and the residual is empty (KIVI, arXiv 2402.02750, section 3).
  *
+ * <p>With a unit smaller than the residual, a step of a unit or more, a prompt, is quantized at once but for what is left over
+ * from whole units (VidKV, arXiv 2503.16257).
+ *
  * <p>Every key is rounded to the residual's element type before it is quantized, so a token's codes do not depend on
  * whether it came alone or in a prompt.
  */
@@ -23,15 +27,22 @@ public final class FlushingKeys implements KeyStore {
     private final Element element;
     private final int headDim;
     private final int residual;
+    private final int unit;
     private final KeyChain reader;
 
     /** A run of an empty packed store and an empty window whose pages hold {@code residual} tokens or a part of them. */
     public FlushingKeys(BlockKeys packed, ExactKeys window, Element element, int headDim, int residual) {
+        this(packed, window, element, headDim, residual, residual);
+    }
+
+    /** As above, with a unit, a multiple of 32 and of the packed store's block, that divides the residual. */
+    public FlushingKeys(BlockKeys packed, ExactKeys window, Element element, int headDim, int residual, int unit) {
         this.packed = packed;
         this.window = window;
         this.element = element;
         this.headDim = headDim;
         this.residual = residual;
+        this.unit = unit;
         this.reader = new KeyChain(headDim, List.of(packed, window));
     }
 
@@ -61,9 +72,10 @@ public final class FlushingKeys implements KeyStore {
         window.reserve(windowFrom(tokens), windowTo(tokens), claim);
     }
 
-    /** Tokens that the next {@code tokens} tokens push out of the window. */
-    private int flushed(int tokens) {
-        return (window.size() + tokens) / residual * residual;
+    /** Tokens that the next {@code tokens} tokens push out of the window: all that was in it is among them, if any are. */
+    public int flushed(int tokens) {
+        int total = window.size() + tokens;
+        return tokens >= unit || total >= residual ? total / unit * unit : 0;
     }
 
     /** First window slot that the next tokens write to: 0 if some follow a flush. */
@@ -71,37 +83,36 @@ public final class FlushingKeys implements KeyStore {
         return flushed(tokens) > 0 ? 0 : window.size();
     }
 
-    /** The most window slots in use on the way: a whole residual if a begun window fills up. */
+    /** The most window slots in use on the way: a begun window fills up to whole units before it is flushed. */
     private int windowTo(int tokens) {
-        int total = window.size() + tokens;
-        return window.size() > 0 ? Math.min(total, residual) : total % residual;
+        int flushed = flushed(tokens);
+        int filled = flushed > 0 ? Math.ceilDiv(window.size(), unit) * unit : 0;
+        return Math.max(filled, window.size() + tokens - flushed);
     }
 
     @Override
     public void append(float[] rows, int offset, int stride, int count, Scratch scratch) {
+        int left = flushed(count);
+        packed.expect(left);
         int row = 0;
-        while (row < count) {
-            int from = offset + row * stride;
-            if (window.size() == 0 && count - row >= residual) {
-                quantize(rows, from, stride, scratch);
-                row += residual;
-            } else {
-                int run = Math.min(count - row, residual - window.size());
-                window.append(rows, from, stride, run, scratch);
-                row += run;
-                if (window.size() == residual) {
-                    flush(scratch);
-                }
-            }
+        if (left > 0 && window.size() > 0) {
+            row = Math.ceilDiv(window.size(), unit) * unit - window.size();
+            window.append(rows, offset, stride, row, scratch);
+            left -= window.size();
+            flush(scratch);
         }
+        for (; left > 0; left -= unit, row += unit) {
+            quantize(rows, offset + row * stride, stride, scratch);
+        }
+        window.append(rows, offset + row * stride, stride, count - row, scratch);
         window.trim();
     }
 
-    /** Quantizes a residual's worth of tokens that never see the window. */
+    /** Quantizes a unit of tokens that never see the window. */
     private void quantize(float[] rows, int offset, int stride, Scratch scratch) {
         int block = packed.block() == 1 ? PANEL : packed.block();
         float[] tile = scratch.tile(headDim * block);
-        for (int t = 0; t < residual; t += block) {
+        for (int t = 0; t < unit; t += block) {
             Panels.transpose(rows, offset + t * stride, stride, block, headDim, tile, block);
             element.round(tile, 0, headDim * block);
             packed.appendColumns(tile, 0, block, block, scratch);
@@ -111,7 +122,7 @@ public final class FlushingKeys implements KeyStore {
     private void flush(Scratch scratch) {
         int block = packed.block() == 1 ? PANEL : packed.block();
         float[] tile = scratch.tile(headDim * block);
-        for (int t = 0; t < residual; t += block) {
+        for (int t = 0; t < window.size(); t += block) {
             for (int panel = 0; panel < block; panel += PANEL) {
                 window.panel(t + panel, tile, panel, block);
             }
@@ -162,20 +173,37 @@ public final class FlushingKeys implements KeyStore {
 
     @Override
     public FlushingKeys fork() {
-        return new FlushingKeys(packed.fork(), window.fork(), element, headDim, residual);
+        return new FlushingKeys(packed.fork(), window.fork(), element, headDim, residual, unit);
     }
 
     @Override
     public void write(DataOutput out) throws IOException {
+        writeLeft(out, window.size(), residual, unit);
         packed.write(out);
         window.write(out);
     }
 
     @Override
     public void read(DataInput in, int size) throws IOException {
-        int left = size % residual;
+        int left = readLeft(in, size, residual, unit);
         packed.read(in, size - left);
         window.read(in, left);
+    }
+
+    /** Writes the size of a window where it does not follow from that of the store. */
+    static void writeLeft(DataOutput out, int left, int residual, int unit) throws IOException {
+        if (unit < residual) {
+            out.writeInt(left);
+        }
+    }
+
+    static int readLeft(DataInput in, int size, int residual, int unit) throws IOException {
+        int left = unit < residual ? in.readInt() : size % residual;
+        if (left < 0 || left > Math.min(size, residual - 1) || (size - left) % unit != 0) {
+            throw new CacheFileException("exact tokens: found " + left + " of " + size + ", allowed are those below "
+                    + residual + " that leave a multiple of " + unit);
+        }
+        return left;
     }
 
     @Override

@@ -18,15 +18,23 @@ public final class FlushingValues implements ValueStore {
     private final Element element;
     private final int headDim;
     private final int residual;
+    private final int unit;
     private final ValueChain reader;
 
     /** A run of an empty packed store and an empty ring of {@code residual} tokens. */
     public FlushingValues(BlockValues packed, ExactValues window, Element element, int headDim, int residual) {
+        this(packed, window, element, headDim, residual, residual);
+    }
+
+    /** As above, with a unit, a multiple of the packed store's block, that divides the residual. */
+    public FlushingValues(
+            BlockValues packed, ExactValues window, Element element, int headDim, int residual, int unit) {
         this.packed = packed;
         this.window = window;
         this.element = element;
         this.headDim = headDim;
         this.residual = residual;
+        this.unit = unit;
         this.reader = new ValueChain(List.of(packed, window));
     }
 
@@ -47,51 +55,51 @@ public final class FlushingValues implements ValueStore {
 
     @Override
     public long wantedBytes(int tokens) {
-        return packed.wantedBytes(flushed(tokens)) + window.wantedBytes(windowed(tokens));
+        return packed.wantedBytes(flushed(tokens)) + window.wantedBytes(windowFrom(tokens), windowTo(tokens));
     }
 
     @Override
     public void reserve(int tokens, PagePool.Claim claim) {
         packed.reserve(flushed(tokens), claim);
-        window.reserve(windowed(tokens), claim);
+        window.reserve(windowFrom(tokens), windowTo(tokens), claim);
     }
 
     private int flushed(int tokens) {
-        return (window.size() + tokens) / residual * residual;
+        int total = window.size() + tokens;
+        return tokens >= unit || total >= residual ? total / unit * unit : 0;
     }
 
-    /** Tokens that pass through the ring: those that fill it up, then those left over. */
-    private int windowed(int tokens) {
-        int total = window.size() + tokens;
-        if (total < residual) {
-            return tokens;
-        }
-        return window.size() == 0 ? total % residual : residual - window.size() + total % residual;
+    private int windowFrom(int tokens) {
+        return flushed(tokens) > 0 ? 0 : window.size();
+    }
+
+    private int windowTo(int tokens) {
+        int flushed = flushed(tokens);
+        int filled = flushed > 0 ? Math.ceilDiv(window.size(), unit) * unit : 0;
+        return Math.max(filled, window.size() + tokens - flushed);
     }
 
     @Override
     public void append(float[] rows, int offset, int stride, int count, Scratch scratch) {
+        int left = flushed(count);
+        packed.expect(left);
         int row = 0;
-        while (row < count) {
-            int from = offset + row * stride;
-            if (window.size() == 0 && count - row >= residual) {
-                quantize(rows, from, stride, scratch);
-                row += residual;
-            } else {
-                int run = Math.min(count - row, residual - window.size());
-                window.append(rows, from, stride, run, scratch);
-                row += run;
-                if (window.size() == residual) {
-                    flush(scratch);
-                }
-            }
+        if (left > 0 && window.size() > 0) {
+            row = Math.ceilDiv(window.size(), unit) * unit - window.size();
+            window.append(rows, offset, stride, row, scratch);
+            left -= window.size();
+            flush(scratch);
         }
+        for (; left > 0; left -= unit, row += unit) {
+            quantize(rows, offset + row * stride, stride, scratch);
+        }
+        window.append(rows, offset + row * stride, stride, count - row, scratch);
         window.trim();
     }
 
     private void quantize(float[] rows, int offset, int stride, Scratch scratch) {
         int block = packed.block();
-        for (int t = 0; t < residual; t += block) {
+        for (int t = 0; t < unit; t += block) {
             float[] tile = scratch.tile(headDim * block);
             for (int i = 0; i < block; i++) {
                 System.arraycopy(rows, offset + (t + i) * stride, tile, i * headDim, headDim);
@@ -103,7 +111,7 @@ public final class FlushingValues implements ValueStore {
 
     private void flush(Scratch scratch) {
         int block = packed.block();
-        for (int t = 0; t < residual; t += block) {
+        while (window.size() > 0) {
             float[] tile = scratch.tile(headDim * block);
             window.copyOldest(block, tile);
             packed.append(tile, 0, headDim, block, scratch);
@@ -143,18 +151,19 @@ public final class FlushingValues implements ValueStore {
 
     @Override
     public FlushingValues fork() {
-        return new FlushingValues(packed.fork(), window.fork(), element, headDim, residual);
+        return new FlushingValues(packed.fork(), window.fork(), element, headDim, residual, unit);
     }
 
     @Override
     public void write(DataOutput out) throws IOException {
+        FlushingKeys.writeLeft(out, window.size(), residual, unit);
         packed.write(out);
         window.write(out);
     }
 
     @Override
     public void read(DataInput in, int size) throws IOException {
-        int left = size % residual;
+        int left = FlushingKeys.readLeft(in, size, residual, unit);
         packed.read(in, size - left);
         window.read(in, left);
     }

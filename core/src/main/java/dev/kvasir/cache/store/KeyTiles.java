@@ -1,12 +1,17 @@
 package dev.kvasir.cache.store;
 
-/** Keys of all heads of a layer that can be restored a block of 32 tokens at a time, before RoPE. */
+/** Keys of all heads of a layer that can be restored a block of 32 tokens at a time. */
 public interface KeyTiles {
     /** Tokens held. */
     int size();
 
+    /** What restored keys must still be multiplied by. */
+    default float factor() {
+        return 1;
+    }
+
     /**
-     * Writes the keys of 32 slots as they were before RoPE; what it writes for slots beyond the size means nothing.
+     * Writes the keys of 32 slots as they were stored; what it writes for slots beyond the size means nothing.
      *
      * @param slot a multiple of 32
      * @param tile receives {@code [kvHeads * headDim][32]}

@@ -11,18 +11,14 @@ import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * Keys as codes of a few bits: lanes are tokens, the depth runs over channels.
  *
  * <p>{@link Axis#PER_DEPTH} is a scale for each channel and group of tokens (per-channel keys): tokens come and go in
- * whole blocks. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
+ * whole blocks, unless no scale is stored. {@link Axis#PER_LANE} is a scale for each token and group of channels: tokens come one by one.
  */
 public final class PackedKeys implements BlockKeys, RowKeys {
-    /** From so many query rows on, unpacking a tile once costs less than reading its codes for each row. */
-    private static final int UNPACK_ROWS = 4;
-
     private final Kernels kernels;
     private final PackedLayout layout;
     private final int block;
@@ -34,10 +30,12 @@ public final class PackedKeys implements BlockKeys, RowKeys {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }
 
-    private PackedKeys(Kernels kernels, PackedLayout layout, PageRun pages) {
+    /** A store over pages that others may write to. */
+    PackedKeys(Kernels kernels, PackedLayout layout, PageRun pages) {
         this.kernels = kernels;
         this.layout = layout;
-        this.block = layout.axis() == Axis.PER_DEPTH ? Math.min(layout.lanes(), Math.max(PANEL, layout.group())) : 1;
+        boolean fitted = layout.axis() == Axis.PER_DEPTH && layout.quantizer().parameterBytes() > 0;
+        this.block = fitted ? Math.min(layout.lanes(), Math.max(PANEL, layout.group())) : 1;
         this.pages = pages;
     }
 
@@ -54,6 +52,11 @@ public final class PackedKeys implements BlockKeys, RowKeys {
     /** The layout of a page. */
     public PackedLayout layout() {
         return layout;
+    }
+
+    /** Sets the size after others wrote to the pages. */
+    void holds(int tokens) {
+        size = tokens;
     }
 
     /** The page that holds a slot. */
@@ -187,6 +190,43 @@ public final class PackedKeys implements BlockKeys, RowKeys {
         kernels.unpack(layout, page(from), lane, end, 0, layout.depth(), out, offset, stride, work);
     }
 
+    /** Writes some channels of 32 slots, the first a multiple of 32, to {@code tile[channel][32]}. */
+    public void unpack(int slot, int channelFrom, int channelTo, float[] tile, Scratch scratch) {
+        int lane = slot % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.unpack(layout, page(slot), lane, lane + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
+    }
+
+    /** Writes all channels of 32 slots, the first a multiple of 32, to {@code tile[rows[channel]][32]}. */
+    public void unpackRows(int slot, int[] rows, float[] tile, Scratch scratch) {
+        int lane = slot % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.unpackRows(layout, page(slot), lane, lane + PANEL, 0, layout.depth(), rows, tile, 0, PANEL, work);
+    }
+
+    /** As {@link #unpack(int, int, int, float[], Scratch)}, under the scales and zeros of the channels, which are not stored: {@code scales[0]} is that of channel 0. */
+    public void unpackGiven(int slot, int channelFrom, int channelTo, float[] scales, float[] zeros, float[] tile) {
+        int lane = slot % layout.lanes();
+        kernels.unpackGiven(
+                layout,
+                page(slot),
+                lane,
+                lane + PANEL,
+                channelFrom,
+                channelTo,
+                scales,
+                zeros,
+                channelFrom,
+                tile,
+                0,
+                PANEL);
+    }
+
+    /** The number that one channel of a slot stands for. */
+    public float value(int slot, int channel) {
+        return layout.value(page(slot), channel, slot % layout.lanes());
+    }
+
     /** The channels {@code from} to {@code to - 1} as keys by themselves: a head's share of keys that heads hold together. */
     public KeyReader channels(int from, int to) {
         return new Channels(from, to);
@@ -248,31 +288,26 @@ public final class PackedKeys implements BlockKeys, RowKeys {
             int outStride,
             Scratch scratch) {
         int lanes = layout.lanes();
-        int depth = channelTo - channelFrom;
         int slot = from;
         while (slot < to) {
             int lane = slot % lanes;
             int end = Math.min(lanes, lane + to - slot);
             int o = outOffset + slot - from;
-            MemorySegment page = page(slot);
-            if (rows < UNPACK_ROWS) {
-                int whole = Math.ceilDiv(end, PackedLayout.UNIT) * PackedLayout.UNIT;
-                float[] work = scratch.work(Kernels.workSize(layout));
-                for (int r = 0; r < rows; r++) {
-                    int at = o + r * outStride;
-                    int q = queryOffset + r * depth;
-                    Arrays.fill(out, at, at + whole - lane, 0f);
-                    kernels.accumulate(layout, page, lane, whole, channelFrom, channelTo, queries, q, out, at, work);
-                }
-            } else {
-                float[] tile = scratch.tile(depth * PANEL);
-                float[] work = scratch.work(Kernels.workSize(layout));
-                for (int panel = lane; panel < end; panel += PANEL) {
-                    int past = Math.min(panel + PANEL, lanes);
-                    kernels.unpack(layout, page, panel, past, channelFrom, channelTo, tile, 0, PANEL, work);
-                    kernels.dots(queries, queryOffset, depth, rows, tile, 0, depth, out, o + panel - lane, outStride);
-                }
-            }
+            PackedReads.scores(
+                    kernels,
+                    layout,
+                    page(slot),
+                    lane,
+                    end,
+                    channelFrom,
+                    channelTo,
+                    queries,
+                    queryOffset,
+                    rows,
+                    out,
+                    o,
+                    outStride,
+                    scratch);
             slot += end - lane;
         }
     }

@@ -9,7 +9,6 @@ import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * Values as codes of a few bits: lanes are channels, the depth runs over tokens.
@@ -18,14 +17,6 @@ import java.util.Arrays;
  * {@link Axis#PER_LANE} is a scale for each channel and group of tokens: tokens come in whole groups.
  */
 public final class PackedValues implements BlockValues, RowValues {
-    /** Tokens of the widest code word. */
-    private static final int WORD = 32;
-
-    private static final int UNPACK_ROWS = 4;
-
-    /** Channels unpacked at a time: a page of them stays in the first-level cache. */
-    private static final int TILE_LANES = 32;
-
     private final Kernels kernels;
     private final PackedLayout layout;
     private final int block;
@@ -37,7 +28,8 @@ public final class PackedValues implements BlockValues, RowValues {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }
 
-    private PackedValues(Kernels kernels, PackedLayout layout, PageRun pages) {
+    /** A store over pages that others may write to. */
+    PackedValues(Kernels kernels, PackedLayout layout, PageRun pages) {
         this.kernels = kernels;
         this.layout = layout;
         this.block = layout.axis() == Axis.PER_LANE ? layout.group() : 1;
@@ -61,6 +53,11 @@ public final class PackedValues implements BlockValues, RowValues {
     /** The layout of a page. */
     public PackedLayout layout() {
         return layout;
+    }
+
+    /** Sets the size after others wrote to the pages. */
+    void holds(int tokens) {
+        size = tokens;
     }
 
     /** The page that holds a slot. */
@@ -170,6 +167,11 @@ public final class PackedValues implements BlockValues, RowValues {
         size += count;
     }
 
+    /** The number that one channel of a slot stands for. */
+    public float value(int slot, int channel) {
+        return layout.value(page(slot), slot % layout.depth(), channel);
+    }
+
     /** The channels {@code from} to {@code to - 1} as values by themselves: a head's share of values that heads hold together. */
     public ValueReader channels(int from, int to) {
         return new Channels(from, to);
@@ -232,93 +234,26 @@ public final class PackedValues implements BlockValues, RowValues {
             float[] out,
             int outOffset,
             Scratch scratch) {
-        int lanes = laneTo - laneFrom;
         int slot = from;
         while (slot < to) {
             int depth = slot % layout.depth();
             int end = Math.min(layout.depth(), depth + to - slot);
-            int w = weightOffset + slot - from;
-            if (rows < UNPACK_ROWS) {
-                for (int r = 0; r < rows; r++) {
-                    int o = outOffset + r * lanes;
-                    int wr = w + r * weightStride;
-                    readCodes(laneFrom, laneTo, weights, wr, page(slot), depth, end, out, o, scratch);
-                }
-            } else {
-                readTiles(
-                        laneFrom,
-                        laneTo,
-                        weights,
-                        w,
-                        weightStride,
-                        rows,
-                        page(slot),
-                        depth,
-                        end,
-                        out,
-                        outOffset,
-                        scratch);
-            }
+            PackedReads.addWeighted(
+                    kernels,
+                    layout,
+                    page(slot),
+                    laneFrom,
+                    laneTo,
+                    depth,
+                    end,
+                    weights,
+                    weightOffset + slot - from,
+                    weightStride,
+                    rows,
+                    out,
+                    outOffset,
+                    scratch);
             slot += end - depth;
-        }
-    }
-
-    private int wholeDepth() {
-        return Math.max(WORD, block);
-    }
-
-    private void readCodes(
-            int laneFrom,
-            int laneTo,
-            float[] weights,
-            int weightOffset,
-            MemorySegment page,
-            int depth,
-            int end,
-            float[] out,
-            int o,
-            Scratch scratch) {
-        int whole = wholeDepth();
-        int first = depth / whole * whole;
-        int last = Math.min(layout.depth(), Math.ceilDiv(end, whole) * whole);
-        float[] x = weights;
-        int xOffset = weightOffset;
-        if (first != depth || last != end) {
-            // Tokens of the border words that nobody asked for get weight 0.
-            x = scratch.lanes(layout.depth());
-            xOffset = 0;
-            Arrays.fill(x, 0, last - first, 0f);
-            System.arraycopy(weights, weightOffset, x, depth - first, end - depth);
-        }
-        float[] work = scratch.work(Kernels.workSize(layout));
-        kernels.accumulate(layout, page, laneFrom, laneTo, first, last, x, xOffset, out, o, work);
-    }
-
-    private void readTiles(
-            int laneFrom,
-            int laneTo,
-            float[] weights,
-            int weightOffset,
-            int weightStride,
-            int rows,
-            MemorySegment page,
-            int from,
-            int end,
-            float[] out,
-            int outOffset,
-            Scratch scratch) {
-        int lanes = laneTo - laneFrom;
-        int whole = wholeDepth();
-        int first = from / whole * whole;
-        int last = Math.min(layout.depth(), Math.ceilDiv(end, whole) * whole);
-        float[] tile = scratch.tile((last - first) * TILE_LANES);
-        float[] work = scratch.work(Kernels.workSize(layout));
-        for (int lane = laneFrom; lane < laneTo; lane += TILE_LANES) {
-            int width = Math.min(TILE_LANES, laneTo - lane);
-            kernels.unpack(layout, page, lane, lane + width, first, last, tile, 0, width, work);
-            int m = (from - first) * width;
-            int o = outOffset + lane - laneFrom;
-            kernels.sums(weights, weightOffset, weightStride, rows, tile, m, width, end - from, width, out, o, lanes);
         }
     }
 

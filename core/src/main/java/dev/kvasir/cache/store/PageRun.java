@@ -77,6 +77,13 @@ final class PageRun {
         pages[count++] = page;
     }
 
+    /** Exchanges two pages, whoever holds them. */
+    void swap(int a, int b) {
+        Page page = pages[a];
+        pages[a] = pages[b];
+        pages[b] = page;
+    }
+
     /** Gives back all pages from {@code kept} on. */
     void shrink(int kept) {
         while (count > kept) {

@@ -25,7 +25,7 @@ public final class RotatingKeys {
     public RotatingKeys(Kernels kernels, RotaryTable table, KeyTiles keys, int kvHeads) {
         this.kernels = kernels;
         this.table = table;
-        this.rotary = new RotaryBlock(table);
+        this.rotary = new RotaryBlock(table, keys.factor());
         this.keys = keys;
         this.headDim = table.headDim();
         this.kvHeads = kvHeads;

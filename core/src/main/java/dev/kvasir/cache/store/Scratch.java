@@ -13,6 +13,7 @@ public final class Scratch {
     private float[] work = new float[0];
     private float[] spare = new float[0];
     private float[] chained = new float[0];
+    private int[] entries = new int[0];
     private float[] held = new float[0];
     private @Nullable Object holder;
     private int heldSlot;
@@ -39,6 +40,12 @@ public final class Scratch {
     float[] chained(int size) {
         chained = grown(chained, size);
         return chained;
+    }
+
+    /** Entries of a sparse store on their way to a reader. */
+    int[] entries(int size) {
+        entries = entries.length >= size ? entries : new int[size];
+        return entries;
     }
 
     /** What a kernel needs for itself. */

@@ -14,7 +14,8 @@ public final class ValueChain implements ValueReader {
     @Override
     public int size() {
         int size = 0;
-        for (ValueReader part : parts) {
+        for (int i = 0; i < parts.size(); i++) {
+            ValueReader part = parts.get(i);
             size += part.size();
         }
         return size;

@@ -69,15 +69,18 @@ class OutliersTest {
 
     @ParameterizedTest
     @CsvSource({
-        "4096, 128, 0.02, 0, 128, 1, 256, 512",
-        "100, 1024, 0.01, 384, 512, 4, 32, 100",
-        "70, 4096, 0.002, 4000, 4096, 2, 3, 70",
-        "65, 65536, 0.0001, 0, 65536, 1, 0, 65",
-        "31, 80, 1, 0, 80, 3, 0, 31",
-        "50, 64, 0, 0, 64, 1, 0, 50",
+        "4096, 1, 128, 0.02, 0, 1, 256, 512",
+        "100, 8, 128, 0.01, 3, 4, 32, 100",
+        "100, 8, 128, 0.05, 3, 6, 32, 96",
+        "100, 8, 128, 0.01, 7, 1, 5, 20",
+        "70, 5, 80, 0.02, 4, 2, 3, 70",
+        "65, 2, 2048, 0.001, 1, 1, 0, 65",
+        "31, 3, 80, 1, 1, 3, 0, 31",
+        "50, 1, 64, 0, 0, 1, 0, 50",
     })
     void csrReadsAsTheDenseMatrix(
-            int tokens, int width, double share, int channelFrom, int channelTo, int rows, int from, int to) {
+            int tokens, int heads, int headDim, double share, int head, int rows, int from, int to) {
+        int width = heads * headDim;
         float[][] dense = new float[tokens][width];
         OutlierList list = new OutlierList();
         list.add(0, 0, 1);
@@ -91,26 +94,60 @@ class OutliersTest {
                 list.add(t, c, delta);
             }
         }
-        Csr layout = new Csr(tokens, width, list.count());
+        Csr layout = new Csr(tokens, heads, headDim, list.count());
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment page = arena.allocate(layout.bytes() + 2);
             list.write(layout, page, 2);
-            check(dense, channelFrom, channelTo, rows, from, to, new Reads() {
+            assertThat(layout.sound(page, 2)).isTrue();
+            check(dense, head * headDim, (head + 1) * headDim, rows, from, to, new Reads() {
                 @Override
                 public void scores(float[] q, int n, int a, int b, float[] out, int o, int stride) {
-                    layout.addScores(page, 2, channelFrom, channelTo, q, 0, n, a, b, out, o, stride);
+                    layout.addScores(page, 2, head, q, 0, n, a, b, out, o, stride);
                 }
 
                 @Override
                 public void weighted(float[] w, int wo, int ws, int n, int a, int b, float[] out, int o) {
-                    layout.addWeighted(page, 2, channelFrom, channelTo, w, wo, ws, n, a, b, out, o);
+                    layout.addWeighted(page, 2, head, w, wo, ws, n, a, b, out, o);
                 }
 
                 @Override
                 public void tile(int a, int b, float[] tile, int o, int stride) {
-                    layout.addTo(page, 2, channelFrom, channelTo, a, b, tile, o, stride);
+                    layout.addTo(page, 2, head, a, b, tile, o, stride, 1);
                 }
             });
+        }
+    }
+
+    @Test
+    void entriesOutOfPlaceAreFound() {
+        OutlierList list = new OutlierList();
+        for (int[] place : new int[][] {{0, 0}, {0, 79}, {31, 80}, {32, 3}, {39, 159}, {5, 100}}) {
+            list.add(place[0], place[1], 1);
+        }
+        Csr layout = new Csr(40, 2, 80, 6);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment page = arena.allocate(layout.bytes());
+            list.write(layout, page, 0);
+            assertThat(layout.sound(page, 0)).isTrue();
+            for (int at = 0; at < layout.indexBytes(); at += 4) {
+                int good = page.get(Entry.INT, at);
+                for (int bad : new int[] {-1, 7, Integer.MIN_VALUE}) {
+                    page.set(Entry.INT, at, bad);
+                    assertThat(layout.sound(page, 0)).as("%d at %d", bad, at).isFalse();
+                }
+                page.set(Entry.INT, at, good);
+            }
+            // The last entry is token 39 of channel 79: the token after, the channel after, and a key before its
+            // neighbour's.
+            long last = layout.bytes() - 4;
+            for (int key : new int[] {79 * 32 + 8, 80 * 32 + 7}) {
+                page.set(Entry.INT, last, key);
+                assertThat(layout.sound(page, 0)).isFalse();
+            }
+            page.set(Entry.INT, last, 79 * 32 + 7);
+            assertThat(layout.sound(page, 0)).isTrue();
+            page.set(Entry.INT, layout.indexBytes(), 79 * 32 + 1);
+            assertThat(layout.sound(page, 0)).isFalse();
         }
     }
 
@@ -151,7 +188,7 @@ class OutliersTest {
     void bytesAreThoseOfThePapers() {
         // KVQuant: 12 slots of four bytes a token; GEAR: 2 % of 4096 tokens of 128 channels, and our starts.
         assertThat(new FixedSlots(12).bytes(1)).isEqualTo(48);
-        Csr csr = new Csr(4096, 128, 10_485);
+        Csr csr = new Csr(4096, 1, 128, 10_485);
         assertThat(csr.bytes() - csr.indexBytes()).isEqualTo(41_940);
         assertThat(csr.indexBytes() * 8 / (4096.0 * 128)).isLessThan(0.008);
     }
@@ -171,13 +208,13 @@ class OutliersTest {
     @Test
     void shapesThatDoNotFitAreRefused() {
         assertThatThrownBy(() -> new FixedSlots(-1)).hasMessageContaining("-1 slots");
-        assertThatThrownBy(() -> new Csr(4, 65_537, 1)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new Csr(4, 1, 2_049, 1)).isInstanceOf(IllegalArgumentException.class);
         OutlierList list = new OutlierList();
         list.add(3, 64, 1);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment page = arena.allocate(64);
-            assertThatThrownBy(() -> list.write(new Csr(4, 64, 1), page, 0)).hasMessageContaining("channel 64");
-            assertThatThrownBy(() -> list.write(new Csr(4, 65, 2), page, 0)).hasMessageContaining("1 outliers");
+            assertThatThrownBy(() -> list.write(new Csr(4, 2, 32, 1), page, 0)).hasMessageContaining("channel 64");
+            assertThatThrownBy(() -> list.write(new Csr(4, 1, 65, 2), page, 0)).hasMessageContaining("1 outliers");
         }
     }
 

@@ -11,6 +11,14 @@ public final class StoreContents {
     /** Keys {@code [size][headDim]} as they would be decoded. */
     public static float[][] keys(KeyStore store, int headDim) {
         return switch (store) {
+            case SinkKeys keys -> concat(keys(keys.rest(), headDim), rows(keys.sinks(), headDim));
+            case StairKeys keys -> {
+                float[][] rows = new float[0][];
+                for (int stair = 0; stair < keys.stairs(); stair++) {
+                    rows = concat(keys(keys.stair(stair), headDim), rows);
+                }
+                yield rows;
+            }
             case FlushingKeys keys -> concat(keys(keys.packed(), headDim), keys(keys.window(), headDim));
             case PackedKeys keys -> {
                 float[][] rows = new float[keys.size()][headDim];
@@ -45,6 +53,15 @@ public final class StoreContents {
     /** Values {@code [size][headDim]} as they would be decoded. */
     public static float[][] values(ValueStore store, int headDim) {
         return switch (store) {
+            case SinkValues values -> concat(values(values.rest(), headDim), rows(values.sinks(), headDim));
+            case StairValues values -> {
+                float[][] rows = new float[0][];
+                for (int stair = 0; stair < values.stairs(); stair++) {
+                    rows = concat(values(values.stair(stair), headDim), rows);
+                }
+                yield rows;
+            }
+            case GatheringValues values -> concat(values(values.packed(), headDim), values(values.begun(), headDim));
             case SlidingValues values -> concat(values(values.packed(), headDim), values(values.window(), headDim));
             case FlushingValues values -> concat(values(values.packed(), headDim), values(values.window(), headDim));
             case PackedValues values -> {
@@ -110,6 +127,14 @@ public final class StoreContents {
 
     private static float element(PackedLayout layout, MemorySegment page, int depth, int lane) {
         return layout.value(page, depth, lane);
+    }
+
+    private static float[][] rows(float[] flat, int headDim) {
+        float[][] rows = new float[flat.length / headDim][];
+        for (int t = 0; t < rows.length; t++) {
+            rows[t] = java.util.Arrays.copyOfRange(flat, t * headDim, (t + 1) * headDim);
+        }
+        return rows;
     }
 
     private static float[][] concat(float[][] a, float[][] b) {

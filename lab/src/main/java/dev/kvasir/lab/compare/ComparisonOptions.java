@@ -62,6 +62,16 @@ public record ComparisonOptions(
      */
     public static ComparisonOptions of(
             Effort effort, int context, List<CacheSpec> caches, List<String> tasks, long seed) {
+        return of(effort, context, caches.isEmpty() ? DefaultCaches.all() : caches, caches.isEmpty(), tasks, seed);
+    }
+
+    /**
+     * The options of an effort.
+     *
+     * @param skipUnfit whether caches that the model cannot use are left out
+     */
+    public static ComparisonOptions of(
+            Effort effort, int context, List<CacheSpec> caches, boolean skipUnfit, List<String> tasks, long seed) {
         if (context < 16) {
             throw new InvalidInputException("context: " + context + " tokens, a comparison needs at least 16");
         }
@@ -72,9 +82,9 @@ public record ComparisonOptions(
                 .boxed()
                 .toList();
         return new ComparisonOptions(
-                caches.isEmpty() ? DefaultCaches.all() : caches,
+                caches,
                 DefaultCaches.reference(),
-                caches.isEmpty(),
+                skipUnfit,
                 new PerplexityOptions(context, context / 2, effort.windows()),
                 tasks,
                 new TaskOptions(

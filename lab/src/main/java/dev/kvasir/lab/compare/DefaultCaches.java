@@ -1,6 +1,7 @@
 package dev.kvasir.lab.compare;
 
 import dev.kvasir.cache.CacheSpec;
+import dev.kvasir.cache.Caches;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -20,6 +21,13 @@ public final class DefaultCaches {
     /** The exact cache in f32. */
     public static CacheSpec reference() {
         return CacheSpec.parse(REFERENCE);
+    }
+
+    /** Every method with its default options, the reference first. */
+    public static List<CacheSpec> everyMethod() {
+        return Stream.concat(Stream.of(REFERENCE), Caches.methods().stream().filter(name -> !name.equals("exact")))
+                .map(CacheSpec::parse)
+                .toList();
     }
 
     /** All of them, the reference first, the control last. */

@@ -9,6 +9,7 @@ import dev.kvasir.cache.PagePool;
 import dev.kvasir.model.Decoder;
 import dev.kvasir.model.Model;
 import dev.kvasir.tensor.Workers;
+import java.util.ArrayList;
 import java.util.List;
 
 /** A model of core behind the lab's door: one decoder, one page pool, a cache per sequence. */
@@ -50,16 +51,24 @@ public final class EngineModel implements StepModel {
         return new EngineSequence(spec, Caches.create(spec, cacheModel, pool, workers));
     }
 
-    /** Runs projections and MLPs once for all sequences; each cache is given the same states. */
+    /**
+     * Runs projections and MLPs once for all sequences whose tokens see each other exactly: each of their caches is given the
+     * same states. The others run alone.
+     */
     @Override
     public void feedAll(List<Sequence> sequences, int[] tokens, int from, int count) {
-        List<KvCache> caches = sequences.stream()
-                .map(sequence -> ((EngineSequence) sequence).cache)
-                .toList();
-        if (caches.isEmpty()) {
-            return;
+        List<KvCache> together = new ArrayList<>();
+        for (Sequence sequence : sequences) {
+            KvCache cache = ((EngineSequence) sequence).cache;
+            if (cache.storesFirst(count)) {
+                decoder.forward(cache, tokens, from, count, unusedLogits);
+            } else {
+                together.add(cache);
+            }
         }
-        decoder.forward(new FanOutCache(caches), tokens, from, count, unusedLogits);
+        if (!together.isEmpty()) {
+            decoder.forward(new FanOutCache(together), tokens, from, count, unusedLogits);
+        }
     }
 
     private final class EngineSequence implements Sequence {

@@ -14,7 +14,7 @@ import java.util.List;
 /**
  * Several caches that are fed the same step, for the first step of a sequence: there the tokens see only each other,
  * exactly, so every cache gives the same output and takes the same states as it would alone. The first one's output goes
- * on.
+ * on. Caches that {@linkplain KvCache#storesFirst store first} cannot take part.
  */
 final class FanOutCache implements KvCache {
     private final List<KvCache> caches;

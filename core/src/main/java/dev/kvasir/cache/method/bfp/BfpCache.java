@@ -84,7 +84,7 @@ public final class BfpCache implements CacheMethod {
     }
 
     @Override
-    public boolean needsCalibration() {
+    public boolean canCalibrate() {
         return true;
     }
 
