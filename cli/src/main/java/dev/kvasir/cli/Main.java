@@ -7,6 +7,7 @@ import dev.kvasir.cli.command.CompareCommand;
 import dev.kvasir.cli.command.CompletionCommand;
 import dev.kvasir.cli.command.ConvertBfpCommand;
 import dev.kvasir.cli.command.ConvertCommand;
+import dev.kvasir.cli.command.ConvertOutliersCommand;
 import dev.kvasir.cli.command.GenerateCommand;
 import dev.kvasir.cli.command.InfoCommand;
 import dev.kvasir.cli.command.MethodsCommand;
@@ -68,8 +69,9 @@ public final class Main {
                 .addSubcommand(new InfoCommand(terminal))
                 .addSubcommand(new MethodsCommand(terminal))
                 .addSubcommand(new CalibrateCommand(terminal))
-                .addSubcommand(
-                        new CommandLine(new ConvertCommand(terminal)).addSubcommand(new ConvertBfpCommand(terminal)))
+                .addSubcommand(new CommandLine(new ConvertCommand(terminal))
+                        .addSubcommand(new ConvertBfpCommand(terminal))
+                        .addSubcommand(new ConvertOutliersCommand(terminal)))
                 .addSubcommand(new TrainCommand(terminal))
                 .addSubcommand(new CommandLine(new TokenizerCommand(terminal))
                         .addSubcommand(new TokenizerTrainCommand(terminal)))

@@ -1,6 +1,7 @@
 package dev.kvasir.cache;
 
 import dev.kvasir.InvalidInputException;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -13,6 +14,8 @@ import java.util.List;
  * @param meaning one line
  */
 public record CacheOption(String name, Kind kind, String defaultValue, List<String> allowed, String meaning) {
+    private static final String RANGE = "[0-9]{1,9}(\\.\\.[0-9]{1,9})?";
+
     /** What values an option has. */
     public enum Kind {
         /** One of {@link #allowed}. */
@@ -23,6 +26,8 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
         DECIMAL,
         /** Whole numbers joined by hyphens that the method checks. */
         NUMBERS,
+        /** Ranges of token positions, {@code first..last} or one position, joined by plus signs; may be empty. */
+        POSITIONS,
         /** The path of a file, which may be empty. */
         FILE
     }
@@ -52,6 +57,11 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
         return new CacheOption(name, Kind.NUMBERS, defaultValue, List.of(allowed), meaning);
     }
 
+    /** An option that takes positions of tokens, by default none. */
+    public static CacheOption positions(String name, String meaning, String allowed) {
+        return new CacheOption(name, Kind.POSITIONS, "", List.of(allowed), meaning);
+    }
+
     /** The option {@code file}: where the method's calibration is, by default the one that comes with the model. */
     public static CacheOption calibrationFile() {
         return new CacheOption(
@@ -70,6 +80,8 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
             case NUMBER -> value.matches("[0-9]{1,9}");
             case DECIMAL -> value.matches("[0-9]{1,6}(\\.[0-9]{1,6})?");
             case NUMBERS -> value.matches("[0-9]{1,9}(-[0-9]{1,9}){0,15}");
+            case POSITIONS ->
+                value.isEmpty() || Arrays.stream(value.split("\\+", -1)).allMatch(range -> range.matches(RANGE));
             case FILE -> true;
         };
         if (!good) {

@@ -13,6 +13,8 @@ import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
+import dev.kvasir.cache.method.vidkv.VidKvCache;
+import dev.kvasir.cache.method.zipcache.ZipCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
 import java.io.InputStream;
@@ -31,10 +33,12 @@ public final class Caches {
             new RotateKvCache(),
             new MikvCache(),
             new KvQuantCache(),
+            new ZipCache(),
             new QServeCache(),
             new BfpCache(),
             new TurboQuantCache(),
-            new SaqCache());
+            new SaqCache(),
+            new VidKvCache());
 
     private Caches() {}
 

@@ -6,6 +6,7 @@ import dev.kvasir.tensor.RotaryOrder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -30,7 +31,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A copy of a model folder whose rotary pairs lie in another order.
+ * A copy of a model folder whose rotary pairs lie in another order, or whose rows are multiplied by powers of two.
  *
  * <p>Everything else goes along: tokenizer, generation configuration, licence, model card. Left behind are sub-folders (with
  * the calibrations, which are of the original) and weights in other forms. The folder appears when it is complete.
@@ -38,6 +39,8 @@ import tools.jackson.databind.node.ObjectNode;
 public final class ModelCopy {
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort I16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final String CARD = "README.md";
     private static final long MAX_JSON_BYTES = 64L << 20;
     private static final long MAX_CARD_BYTES = 16L << 20;
@@ -48,6 +51,7 @@ public final class ModelCopy {
     private final Path from;
     private final WeightFiles files;
     private final Map<String, int[]> rows = new HashMap<>();
+    private final Map<String, int[]> exponents = new HashMap<>();
     private final Map<String, RotaryOrder> added = new TreeMap<>();
     private String note = "";
 
@@ -75,6 +79,22 @@ public final class ModelCopy {
             }
         }
         return rows;
+    }
+
+    /**
+     * Multiplies the rows of a layer's key projection by powers of two, and divides those of its query projection of {@code
+     * heads} heads by them.
+     *
+     * @param powers exponents for each key row; the channels of a rotary pair must agree
+     */
+    public void scaleKeys(int layer, int[] powers, int heads, int headDim) {
+        int group = heads * headDim / powers.length;
+        int[] inverse = new int[heads * headDim];
+        for (int row = 0; row < inverse.length; row++) {
+            inverse[row] = -powers[row / headDim / group * headDim + row % headDim];
+        }
+        exponents.put(LlamaTensors.keyWeight(layer), powers.clone());
+        exponents.put(LlamaTensors.queryWeight(layer), inverse);
     }
 
     /** Markdown that the model card begins with. */
@@ -204,20 +224,53 @@ public final class ModelCopy {
     }
 
     private void write(SafetensorsWriter writer, MemorySegment bytes, TensorInfo info) throws IOException {
+        int[] powers = exponents.get(info.name());
+        if (powers != null) {
+            requireRows(info, powers.length);
+            writer.write(scaled(bytes, info, powers));
+            return;
+        }
         int[] order = rows.get(info.name());
         if (order == null) {
             writer.write(bytes);
             return;
         }
-        if (info.shape().isEmpty() || info.shape().getFirst() != order.length) {
-            throw new InvalidFileException(
-                    from,
-                    "tensor " + info.name() + " has shape " + info.shapeText() + ", expected " + order.length
-                            + " rows");
-        }
+        requireRows(info, order.length);
         long rowBytes = bytes.byteSize() / order.length;
         for (int row : order) {
             writer.write(bytes.asSlice(row * rowBytes, rowBytes));
+        }
+    }
+
+    private void requireRows(TensorInfo info, int count) {
+        if (info.shape().isEmpty() || info.shape().getFirst() != count) {
+            throw new InvalidFileException(
+                    from, "tensor " + info.name() + " has shape " + info.shapeText() + ", expected " + count + " rows");
+        }
+    }
+
+    /** The elements of a weight, each row times a power of two: exact but for what leaves the type's range. */
+    private static MemorySegment scaled(MemorySegment bytes, TensorInfo info, int[] powers) {
+        MemorySegment out = MemorySegment.ofArray(new byte[Math.toIntExact(bytes.byteSize())]);
+        long columns = bytes.byteSize() / info.type().bytes() / powers.length;
+        for (int row = 0; row < powers.length; row++) {
+            float factor = Math.scalb(1f, powers[row]);
+            for (long i = row * columns; i < (row + 1) * columns; i++) {
+                scale(bytes, out, i, info.type(), factor);
+            }
+        }
+        return out;
+    }
+
+    private static void scale(MemorySegment in, MemorySegment out, long i, ElementType type, float factor) {
+        switch (type) {
+            case F32 -> out.set(F32, 4 * i, in.get(F32, 4 * i) * factor);
+            case F16 -> out.set(I16, 2 * i, Float.floatToFloat16(Float.float16ToFloat(in.get(I16, 2 * i)) * factor));
+            case BF16 ->
+                out.set(I16, 2 * i, (short) (Float.floatToRawIntBits(
+                                Float.intBitsToFloat(in.get(I16, 2 * i) << 16) * factor)
+                        >>> 16));
+            default -> throw new IllegalArgumentException("weights of " + type);
         }
     }
 

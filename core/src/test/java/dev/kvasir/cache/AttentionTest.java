@@ -133,6 +133,7 @@ class AttentionTest {
     void decodingAllocatesNothing() {
         CacheShape shape = new CacheShape(2, 8, 2, 64, 8);
         var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        CacheModel model = Calibrated.model(shape);
         for (String text : new String[] {
             "exact(f16)",
             "kivi",
@@ -140,22 +141,25 @@ class AttentionTest {
             "saq",
             "rotatekv(reorder=off)",
             "mikv",
-            "gear(variant=gear)"
+            "vidkv",
+            "gear(variant=gear)",
+            "zipcache(interval=4000)",
+            "kvquant"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;
             for (int round = 0; round < 60 && perToken > 400; round++) {
-                perToken = allocatedPerToken(text, shape, threads);
+                perToken = allocatedPerToken(text, model, threads);
             }
             // What is left are the pages' own objects and a claim for each step that needs one.
             assertThat(perToken).as(text).isLessThan(400);
         }
     }
 
-    private static long allocatedPerToken(String text, CacheShape shape, com.sun.management.ThreadMXBean threads) {
-        Steps steps = new Steps(shape, 1);
+    private static long allocatedPerToken(String text, CacheModel model, com.sun.management.ThreadMXBean threads) {
+        Steps steps = new Steps(model.shape(), 1);
         try (PagePool pool = Steps.pool();
-                KvCache cache = Caches.create(CacheSpec.parse(text), shape, pool, Steps.sequential())) {
+                KvCache cache = Caches.create(CacheSpec.parse(text), model, pool, Steps.sequential())) {
             steps.feed(cache, 300);
             TokenStates states = steps.states(0, 300, 1);
             Queries queries = steps.queries(0, 300, 1);

@@ -19,10 +19,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Memory, forks, rollback and files: what every cache must do, whatever it stores. */
 class CacheLifeTest {
     private static final CacheShape SHAPE = new CacheShape(2, 4, 2, 32, 16);
+    private static final CacheModel MODEL = Calibrated.model(SHAPE);
     private final Steps steps = new Steps(SHAPE, 99);
 
     private static KvCache create(String spec, PagePool pool) {
-        return Caches.create(CacheSpec.parse(spec), SHAPE, pool, Steps.sequential());
+        return Caches.create(CacheSpec.parse(spec), MODEL, pool, Steps.sequential());
     }
 
     @ParameterizedTest
@@ -48,7 +49,10 @@ class CacheLifeTest {
                 "bfp",
                 "bfp(v_axis=token, block=16)",
                 "rotatekv(reorder=off)",
-                "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)"
+                "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)",
+                "kvquant",
+                "kvquant(bits=4, k_axis=token, sinks=5)",
+                "kvquant(outliers=0, k_bits=2, dtype=f32)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -75,12 +79,15 @@ class CacheLifeTest {
                 "kivi(residual=32)",
                 "kivi(v_axis=channel, residual=64)",
                 "block",
-                "gear(variant=gear, group=32)",
                 "mikv",
+                "gear(variant=gear, group=32)",
                 "turboquant",
                 "bfp(v_axis=token)",
                 "saq(segment=32)",
-                "rotatekv(reorder=off)"
+                "rotatekv(reorder=off)",
+                "vidkv",
+                "rotatekv(reorder=off)",
+                "kvquant"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -115,10 +122,13 @@ class CacheLifeTest {
                 "mikv",
                 "mikv(0.5, importance_bits=4)",
                 "mikv(bits=0)",
+                "vidkv(1.5, protect=150..181)",
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
                 "bfp(v_axis=token)",
-                "rotatekv(reorder=off)"
+                "rotatekv(reorder=off)",
+                "kvquant",
+                "kvquant(cap=0, sinks=3)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -173,7 +183,9 @@ class CacheLifeTest {
                 "turboquant(2)",
                 "qserve(8, smooth=false)",
                 "bfp(v_axis=token)",
-                "rotatekv(reorder=off, sinkEntries=0)"
+                "rotatekv(reorder=off, sinkEntries=0)",
+                "kvquant",
+                "kvquant(cap=0)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -202,7 +214,9 @@ class CacheLifeTest {
                 "turboquant(outliers=16)",
                 "qserve(smooth=false)",
                 "bfp",
-                "rotatekv(reorder=off, sinkEntries=0)"
+                "rotatekv(reorder=off, sinkEntries=0)",
+                "kvquant(sinks=4)",
+                "kvquant(threshold=global)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
@@ -284,7 +298,10 @@ class CacheLifeTest {
                 "rotatekv(reorder=off)",
                 "mikv",
                 "mikv(0.4, rule=count, importance_bits=8)",
-                "mikv(bits=0)"
+                "mikv(bits=0)",
+                "rotatekv(reorder=off)",
+                "kvquant(bits=2)",
+                "kvquant(cap=0)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {
@@ -314,7 +331,11 @@ class CacheLifeTest {
 
     private static KvCache load(byte[] bytes, String fingerprint, CacheShape shape, PagePool pool) throws IOException {
         return Caches.load(
-                new ByteArrayInputStream(bytes), fingerprint, CacheModel.of(shape), pool, Steps.sequential());
+                new ByteArrayInputStream(bytes),
+                fingerprint,
+                Calibrated.with(shape, MODEL.calibrations()),
+                pool,
+                Steps.sequential());
     }
 
     @Test

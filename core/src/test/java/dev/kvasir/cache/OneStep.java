@@ -6,6 +6,11 @@ public final class OneStep {
 
     /** States whose keys, before and after RoPE alike, and values are these, {@code [count][kvHeads][headDim]}. */
     public static TokenStates states(int first, int count, float[] keys, float[] values) {
+        return states(first, count, keys, keys, values);
+    }
+
+    /** States with these keys before RoPE and after. */
+    public static TokenStates states(int first, int count, float[] keysBeforeRope, float[] keys, float[] values) {
         return new TokenStates() {
             @Override
             public int count() {
@@ -29,7 +34,7 @@ public final class OneStep {
 
             @Override
             public float[] keysBeforeRope() {
-                return keys;
+                return keysBeforeRope;
             }
 
             @Override

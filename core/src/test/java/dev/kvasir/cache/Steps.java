@@ -29,6 +29,11 @@ public final class Steps {
         return new PagePool(1L << 32);
     }
 
+    /** The settings of a spec, defaults filled in. */
+    public static CacheSettings settings(String spec) {
+        return new CacheSettings(Caches.complete(CacheSpec.parse(spec)).options());
+    }
+
     /** Workers that do one part after the other. */
     public static Workers sequential() {
         return new Workers() {

@@ -31,10 +31,13 @@ final class RotaryBlockTest {
             }
             float[] back = new float[headDim];
             block.turnBack(start, query, 0, 1, back, 0);
+            float[] dots = new float[RotaryBlock.TOKENS + 1];
+            block.dots(back, 0, tile, 0, dots, 1);
             for (int j = 0; j < RotaryBlock.TOKENS; j++) {
                 float[] key = rotated(table, column(tile, headDim, j), start + j);
                 double expected = dot(query, key);
                 assertThat(dot(back, column(turned, headDim, j))).isCloseTo(expected, within(2e-5 * headDim));
+                assertThat((double) dots[j + 1]).isCloseTo(expected, within(2e-5 * headDim));
                 // One position off is another number: the test can fail.
                 if (j > 0) {
                     assertThat(Math.abs(dot(back, column(turned, headDim, j - 1)) - expected))

@@ -8,7 +8,7 @@ import java.util.SplittableRandom;
  *
  * <p>Of a prompt of n tokens these are the last floor(recent n) and floor(random n) drawn without replacement from the
  * earlier ones, or all if n is below {@value #FEW}. A decoded token is asked if it is among the last floor(recent window)
- * of its window, or with probability {@code random}. The draw depends on the seed and the token's position alone.
+ * of its window, or with probability {@code random}. The draw depends on the seed and on positions alone.
  */
 public final class ProbeRows implements RowFilter {
     /** Prompts of fewer tokens are asked whole. */
@@ -16,34 +16,37 @@ public final class ProbeRows implements RowFilter {
 
     private final double recent;
     private final double random;
+    private final int window;
     private final long seed;
     private final BitSet chosen = new BitSet();
-
-    private int window;
     private int place;
 
-    /** Shares of a prompt's tokens, from 0 to 1. */
-    public ProbeRows(double recent, double random, long seed) {
+    /**
+     * Shares of the tokens, from 0 to 1.
+     *
+     * @param window tokens after which decoded tokens are judged
+     */
+    public ProbeRows(double recent, double random, int window, long seed) {
         this.recent = recent;
         this.random = random;
+        this.window = window;
         this.seed = seed;
     }
 
-    /** The next step is a prompt, or a part of one. */
-    public void expectPrompt() {
-        window = 0;
+    /** Says that the coming step's first token is number {@code at} (from 0) of its window. */
+    public void expect(int at) {
+        place = at;
     }
 
-    /** The next step decodes tokens, the first of which is number {@code at} (from 0) of a window of {@code size}. */
-    public void expectDecoded(int at, int size) {
-        window = size;
-        place = at;
+    /** Whether a step is a prompt or a part of one: the first if it has several tokens, and those as long as a window. */
+    public boolean isPrompt(int first, int count) {
+        return (first == 0 && count > 1) || count >= window;
     }
 
     @Override
     public void begin(int first, int count) {
         chosen.clear();
-        if (window > 0) {
+        if (!isPrompt(first, count)) {
             drawDecoded(first, count);
         } else if (count < FEW) {
             chosen.set(0, count);

@@ -29,10 +29,4 @@ public interface Butterflies {
      * @param lanes columns, any number up to {@code stride}
      */
     void columns(float[] x, int offset, int rows, int stride, int lanes);
-
-    /**
-     * As {@link #columns}, of rows that come from elsewhere: row {@code i} is first filled with the row {@code order[from + i]}
-     * of {@code source}, whose rows are {@code stride} apart too.
-     */
-    void gathered(float[] source, int[] order, int from, float[] x, int offset, int rows, int stride, int lanes);
 }

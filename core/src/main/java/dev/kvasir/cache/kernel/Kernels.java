@@ -120,6 +120,23 @@ public interface Kernels {
             float[] work);
 
     /**
+     * As {@link #unpack} of linear codes with a scale for each lane, into rows in another order: depth {@code j} goes to
+     * {@code out[rows[j]][lane]}. A permutation of what is stored thus costs nothing.
+     */
+    void unpackRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            int[] rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work);
+
+    /**
      * Quantizes {@code in[depth][lane]} into a part of a page, scales included. The part holds whole groups; across the
      * groups any border will do, neighbours keep their codes.
      */

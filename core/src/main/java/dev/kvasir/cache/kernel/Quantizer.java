@@ -1,5 +1,7 @@
 package dev.kvasir.cache.kernel;
 
+import java.util.Arrays;
+
 /**
  * How a group of numbers becomes codes: where scale and zero come from, how they are stored, what a code means, how it is
  * rounded.
@@ -118,6 +120,13 @@ public final class Quantizer {
             .tiesUp()
             .make();
 
+    /** As {@link #SIGN}, but what is negative becomes 0: VidKV's formula to the letter, which is biased. */
+    public static final Quantizer SIGN_OR_ZERO = new Traits("SIGN_OR_ZERO", Rule.MEAN, Rounding.NEAREST)
+            .levels(new float[] {-1, 1})
+            .tiesUp()
+            .decodeLevels(new float[] {0, 1})
+            .make();
+
     private final String name;
     private final Rule rule;
     private final Rounding rounding;
@@ -134,6 +143,7 @@ public final class Quantizer {
     private final float[] levels;
 
     private final float[] patterns;
+    private final float[] repeated;
 
     Quantizer(Traits traits) {
         name = traits.name;
@@ -148,6 +158,7 @@ public final class Quantizer {
         zeroFormat = traits.zeroFormat;
         borders = traits.borders;
         levels = traits.levels;
+        repeated = levels.length == 0 || bits != 3 ? NO_LEVELS : twice(levels);
         patterns = levels.length == 0 || bits == 3 ? NO_LEVELS : patterns(levels, bits);
     }
 
@@ -272,6 +283,12 @@ public final class Quantizer {
         return patterns;
     }
 
+    private static float[] twice(float[] levels) {
+        float[] twice = Arrays.copyOf(levels, 16);
+        System.arraycopy(levels, 0, twice, 8, 8);
+        return twice;
+    }
+
     /** Bits of a code, or {@link PackedLayout#TRITS}; 0 where the layout decides. */
     public int bits() {
         return bits;
@@ -346,6 +363,11 @@ public final class Quantizer {
     /** {@link #patterns(float[], int)} of a codebook of 1, 2 or 4 bits; nobody writes to it. */
     float[] patterns() {
         return patterns;
+    }
+
+    /** The 8 levels of a codebook of 3 bits twice, so that the fourth bit of an index does not matter; else none. */
+    float[] repeated() {
+        return repeated;
     }
 
     /** What a code means before scale and zero. */

@@ -24,19 +24,6 @@ public final class ScalarButterflies implements Butterflies {
         }
     }
 
-    @Override
-    public void gathered(
-            float[] source, int[] order, int from, float[] x, int offset, int rows, int stride, int lanes) {
-        gather(source, order, from, x, offset, rows, stride, lanes);
-        columns(x, offset, rows, stride, lanes);
-    }
-
-    static void gather(float[] source, int[] order, int from, float[] x, int offset, int rows, int stride, int lanes) {
-        for (int i = 0; i < rows; i++) {
-            System.arraycopy(source, order[from + i] * stride, x, offset + i * stride, lanes);
-        }
-    }
-
     static void pair(float[] x, int a, int b, int lanes) {
         for (int lane = 0; lane < lanes; lane++) {
             float low = x[a + lane];

@@ -155,6 +155,26 @@ public final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public void unpackRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            int[] rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        for (int j = depthFrom; j < depthTo; j++) {
+            for (int lane = laneFrom; lane < laneTo; lane++) {
+                out[outOffset + rows[j] * outStride + lane - laneFrom] = layout.value(page, j, lane);
+            }
+        }
+    }
+
+    @Override
     public void pack(
             PackedLayout layout,
             MemorySegment page,

@@ -85,16 +85,13 @@ public final class VectorButterflies implements Butterflies {
 
     @Override
     public void columns(float[] x, int offset, int rows, int stride, int lanes) {
-        stages(x, offset, rows, stride, lanes, 1);
-    }
-
-    /** The stages from the distance {@code first} on. */
-    private static void stages(float[] x, int offset, int rows, int stride, int lanes, int first) {
-        int half = first;
+        int half = 1;
         for (; 8 * half <= rows; half *= 8) {
             for (int i = 0; i < rows; i += 8 * half) {
-                for (int j = i; j < i + half; j++) {
-                    eight(x, offset + j * stride, half * stride, lanes);
+                // Rows without gaps are one long row.
+                int run = lanes == stride ? half : 1;
+                for (int j = i; j < i + half; j += run) {
+                    eight(x, offset + j * stride, half * stride, run * lanes);
                 }
             }
         }
@@ -107,51 +104,43 @@ public final class VectorButterflies implements Butterflies {
         }
     }
 
-    @Override
-    public void gathered(
-            float[] source, int[] order, int from, float[] x, int offset, int rows, int stride, int lanes) {
-        if (rows < 8 || lanes % V != 0) {
-            ScalarButterflies.gather(source, order, from, x, offset, rows, stride, lanes);
-            columns(x, offset, rows, stride, lanes);
-            return;
-        }
-        for (int i = 0; i < rows; i += 8) {
-            for (int lane = 0; lane < lanes; lane += V) {
-                eightVectors(
-                        source,
-                        order[from + i] * stride + lane,
-                        order[from + i + 1] * stride + lane,
-                        order[from + i + 2] * stride + lane,
-                        order[from + i + 3] * stride + lane,
-                        order[from + i + 4] * stride + lane,
-                        order[from + i + 5] * stride + lane,
-                        order[from + i + 6] * stride + lane,
-                        order[from + i + 7] * stride + lane,
-                        x,
-                        offset + i * stride + lane,
-                        stride);
-            }
-        }
-        stages(x, offset, rows, stride, lanes, 8);
-    }
-
+    /** The loop is in here, so that its bounds are checked once and not eight times a row. */
     private static void eight(float[] x, int offset, int step, int lanes) {
         int lane = 0;
         for (; lane <= lanes - V; lane += V) {
             int o = offset + lane;
-            eightVectors(
-                    x,
-                    o,
-                    o + step,
-                    o + 2 * step,
-                    o + 3 * step,
-                    o + 4 * step,
-                    o + 5 * step,
-                    o + 6 * step,
-                    o + 7 * step,
-                    x,
-                    o,
-                    step);
+            FloatVector a = FloatVector.fromArray(F, x, o);
+            FloatVector b = FloatVector.fromArray(F, x, o + step);
+            FloatVector c = FloatVector.fromArray(F, x, o + 2 * step);
+            FloatVector d = FloatVector.fromArray(F, x, o + 3 * step);
+            FloatVector e = FloatVector.fromArray(F, x, o + 4 * step);
+            FloatVector f = FloatVector.fromArray(F, x, o + 5 * step);
+            FloatVector g = FloatVector.fromArray(F, x, o + 6 * step);
+            FloatVector h = FloatVector.fromArray(F, x, o + 7 * step);
+            FloatVector a1 = a.add(b);
+            FloatVector b1 = a.sub(b);
+            FloatVector c1 = c.add(d);
+            FloatVector d1 = c.sub(d);
+            FloatVector e1 = e.add(f);
+            FloatVector f1 = e.sub(f);
+            FloatVector g1 = g.add(h);
+            FloatVector h1 = g.sub(h);
+            a = a1.add(c1);
+            b = b1.add(d1);
+            c = a1.sub(c1);
+            d = b1.sub(d1);
+            e = e1.add(g1);
+            f = f1.add(h1);
+            g = e1.sub(g1);
+            h = f1.sub(h1);
+            a.add(e).intoArray(x, o);
+            b.add(f).intoArray(x, o + step);
+            c.add(g).intoArray(x, o + 2 * step);
+            d.add(h).intoArray(x, o + 3 * step);
+            a.sub(e).intoArray(x, o + 4 * step);
+            b.sub(f).intoArray(x, o + 5 * step);
+            c.sub(g).intoArray(x, o + 6 * step);
+            d.sub(h).intoArray(x, o + 7 * step);
         }
         if (lane < lanes) {
             for (int half = 1; half < 8; half *= 2) {
@@ -161,43 +150,6 @@ public final class VectorButterflies implements Butterflies {
                 }
             }
         }
-    }
-
-    /** Three stages of eight vectors of {@code in}, written {@code step} apart, perhaps where they were. */
-    private static void eightVectors(
-            float[] in, int i, int j, int k, int l, int m, int n, int p, int q, float[] x, int o, int step) {
-        FloatVector a = FloatVector.fromArray(F, in, i);
-        FloatVector b = FloatVector.fromArray(F, in, j);
-        FloatVector c = FloatVector.fromArray(F, in, k);
-        FloatVector d = FloatVector.fromArray(F, in, l);
-        FloatVector e = FloatVector.fromArray(F, in, m);
-        FloatVector f = FloatVector.fromArray(F, in, n);
-        FloatVector g = FloatVector.fromArray(F, in, p);
-        FloatVector h = FloatVector.fromArray(F, in, q);
-        FloatVector a1 = a.add(b);
-        FloatVector b1 = a.sub(b);
-        FloatVector c1 = c.add(d);
-        FloatVector d1 = c.sub(d);
-        FloatVector e1 = e.add(f);
-        FloatVector f1 = e.sub(f);
-        FloatVector g1 = g.add(h);
-        FloatVector h1 = g.sub(h);
-        a = a1.add(c1);
-        b = b1.add(d1);
-        c = a1.sub(c1);
-        d = b1.sub(d1);
-        e = e1.add(g1);
-        f = f1.add(h1);
-        g = e1.sub(g1);
-        h = f1.sub(h1);
-        a.add(e).intoArray(x, o);
-        b.add(f).intoArray(x, o + step);
-        c.add(g).intoArray(x, o + 2 * step);
-        d.add(h).intoArray(x, o + 3 * step);
-        a.sub(e).intoArray(x, o + 4 * step);
-        b.sub(f).intoArray(x, o + 5 * step);
-        c.sub(g).intoArray(x, o + 6 * step);
-        d.sub(h).intoArray(x, o + 7 * step);
     }
 
     private static void two(float[] x, int offset, int step, int lanes) {

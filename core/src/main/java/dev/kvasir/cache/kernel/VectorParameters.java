@@ -20,6 +20,15 @@ final class VectorParameters {
 
     /** Writes {@code count} scales to {@code out[at..]} and as many zeros behind them, from one parameter on. */
     static void decode(PackedLayout layout, MemorySegment page, int parameter, int count, float[] out, int at) {
+        decodeStored(layout, page, parameter, count, out, at);
+        Quantizer quantizer = layout.quantizer();
+        if (quantizer.zeroFormat() == ZeroFormat.NONE) {
+            multiply(out, at, count, -quantizer.offset(), at + count);
+        }
+    }
+
+    /** As {@link #decode}, without zeros where none are stored. */
+    static void decodeStored(PackedLayout layout, MemorySegment page, int parameter, int count, float[] out, int at) {
         Quantizer quantizer = layout.quantizer();
         scales(quantizer.scaleFormat(), page, layout.scaleOffset(parameter), count, out, at);
         if (quantizer.step() != 1) {
@@ -28,7 +37,7 @@ final class VectorParameters {
         long offset = layout.zeroOffset(parameter);
         int zeros = at + count;
         switch (quantizer.zeroFormat()) {
-            case NONE -> multiply(out, at, count, -quantizer.offset(), zeros);
+            case NONE -> {}
             case F16 -> f16(page, offset, count, out, zeros);
             case F16_CODE -> {
                 f16(page, offset, count, out, zeros);

@@ -2,36 +2,37 @@ package dev.kvasir.cache.kernel;
 
 import static dev.kvasir.cache.kernel.PackedLayout.UNIT;
 import static dev.kvasir.cache.kernel.Species.F;
-import static dev.kvasir.cache.kernel.Species.I;
 import static dev.kvasir.cache.kernel.Species.V;
 
 import dev.kvasir.cache.kernel.PackedLayout.Axis;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
- * The product of up to four rows with packed codes of 1, 2 or 4 bits on vectors of 16 lanes: each word is loaded and shifted
- * once, each code looked up once, and its level multiplied with the weight of every row. The sums are those of {@link
- * VectorRead}. A row fewer is the last one twice: the same number is written to the same place.
+ * The product of up to four rows with packed codes on vectors of 16 lanes: each word is loaded and shifted once, each code
+ * becomes its level once, which is multiplied with the weight of every row ({@link VectorRowCodes}). The sums are those of
+ * {@link VectorRead}. A row fewer is the last one twice: the same number is written to the same place.
  *
  * <pre>
- *   work = scales of a range | its zeros | ... | weights of four rows, whole words | sums of four rows
+ *   work = scales of a range | its zeros | ... | weights of four rows, whole words | sums of four rows | scales, zeros of a group | ...
  * </pre>
  */
 final class VectorRows {
     static final int ROWS = 4;
-    private static final int UNIT_BYTES = UNIT * 4;
+    /** Depths of a group up to which it costs less to scale every level than sums of the group. */
+    private static final int SMALL_GROUP = 64;
 
     private VectorRows() {}
 
     /** Whether so many rows cost less together than one by one. */
     static boolean serves(PackedLayout layout, int rows) {
-        boolean looksUp = V == 16 && (layout.bits() == 1 || layout.bits() == 2 || layout.bits() == 4);
-        return looksUp && rows >= (layout.bits() == 4 ? 2 : 3);
+        if (V != 16 || layout.bits() == PackedLayout.TRITS) {
+            return false;
+        }
+        boolean dear =
+                layout.bits() == 4 || (layout.bits() == 3 && layout.quantizer().isCodebook());
+        return rows >= (dear ? 2 : 3);
     }
 
     /**
@@ -69,11 +70,26 @@ final class VectorRows {
                 int weights = weights(layout, r) + lead;
                 float constant = VectorRead.weigh(count, x, xOffset + r * xStride, work, 0, count, work, weights);
                 int o = outOffset + r * outStride;
-                for (int i = o; i < o + laneTo - laneFrom; i += V) {
-                    FloatVector.fromArray(F, out, i).add(constant).intoArray(out, i);
-                }
+                add(constant, laneTo - laneFrom, out, o);
             }
-            addCodes(layout, page, laneFrom, laneTo, depthFrom, depthTo, rows, work, out, outOffset, outStride);
+            addCodes(layout, page, laneFrom, laneTo, depthFrom, depthTo, 0, rows, work, out, outOffset, outStride);
+            return;
+        }
+        if (layout.group() <= SMALL_GROUP
+                && layout.group() % layout.wordDepths() == 0
+                && depthFrom % layout.group() == 0
+                && depthTo % layout.group() == 0) {
+            int parameters = parameters(layout);
+            int lanes = laneTo - laneFrom;
+            for (int depth = depthFrom; depth < depthTo; depth += layout.group(), parameters += 2 * lanes) {
+                int parameter = layout.parameterIndex(depth, laneFrom);
+                VectorParameters.decode(layout, page, parameter, lanes, work, parameters);
+            }
+            for (int r = 0; r < rows; r++) {
+                System.arraycopy(x, xOffset + r * xStride, work, weights(layout, r), depthTo - depthFrom);
+            }
+            int groups = (depthTo - depthFrom) / layout.group();
+            addCodes(layout, page, laneFrom, laneTo, depthFrom, depthTo, groups, rows, work, out, outOffset, outStride);
             return;
         }
         int depth = depthFrom;
@@ -85,6 +101,16 @@ final class VectorRows {
                     work);
             depth = groupEnd;
         }
+    }
+
+    private static int parameters(PackedLayout layout) {
+        return weights(layout, ROWS) + ROWS * layout.lanes();
+    }
+
+    /** Numbers of {@code work}. */
+    static int workSize(PackedLayout layout) {
+        int groups = layout.axis() == Axis.PER_DEPTH ? 0 : layout.depth() / layout.group();
+        return parameters(layout) + 2 * groups * layout.lanes();
     }
 
     private static int weights(PackedLayout layout, int row) {
@@ -108,32 +134,55 @@ final class VectorRows {
             float[] work) {
         int lanes = laneTo - laneFrom;
         int sums = weights(layout, ROWS);
-        Arrays.fill(work, sums, sums + rows * lanes, 0f);
         int lead = depth % layout.wordDepths();
+        boolean hasZero = layout.quantizer().zeroFormat() != ZeroFormat.NONE;
+        int parameter = layout.parameterIndex(depth, laneFrom);
+        VectorParameters.decodeStored(layout, page, parameter, lanes, work, 0);
         for (int r = 0; r < rows; r++) {
-            System.arraycopy(x, xOffset + r * xStride, work, weights(layout, r) + lead, groupEnd - depth);
+            int from = xOffset + r * xStride;
+            float total = VectorRead.copy(x, from, groupEnd - depth, work, weights(layout, r) + lead);
+            float constant = hasZero ? 0 : -layout.quantizer().offset() * total;
+            Arrays.fill(work, sums + r * lanes, sums + (r + 1) * lanes, constant);
+            if (hasZero) {
+                add(work, lanes, lanes, total, out, outOffset + r * outStride);
+            }
         }
-        addCodes(layout, page, laneFrom, laneTo, depth, groupEnd, rows, work, work, sums, lanes);
-        VectorParameters.decode(layout, page, layout.parameterIndex(depth, laneFrom), lanes, work, 0);
+        addCodes(layout, page, laneFrom, laneTo, depth, groupEnd, 0, rows, work, work, sums, lanes);
         for (int r = 0; r < rows; r++) {
-            float total = 0;
-            for (int i = xOffset + r * xStride; i < xOffset + r * xStride + groupEnd - depth; i++) {
-                total += x[i];
-            }
-            int o = outOffset + r * outStride;
-            for (int i = 0; i < lanes; i += V) {
-                FloatVector sum = FloatVector.fromArray(F, work, i)
-                        .fma(
-                                FloatVector.fromArray(F, work, sums + r * lanes + i),
-                                FloatVector.fromArray(F, out, o + i));
-                FloatVector.fromArray(F, work, lanes + i)
-                        .fma(FloatVector.broadcast(F, total), sum)
-                        .intoArray(out, o + i);
-            }
+            addScaled(work, sums + r * lanes, lanes, out, outOffset + r * outStride);
         }
     }
 
-    /** Adds the codes' levels by the weights of {@code rows} rows in {@code work}. */
+    /** {@code out[i] += constant}; a method by itself, see {@link VectorKernels}. */
+    private static void add(float constant, int lanes, float[] out, int o) {
+        for (int i = o; i < o + lanes; i += V) {
+            FloatVector.fromArray(F, out, i).add(constant).intoArray(out, i);
+        }
+    }
+
+    /** {@code out[i] += work[at + i] * factor}. */
+    static void add(float[] work, int at, int lanes, float factor, float[] out, int o) {
+        for (int i = 0; i < lanes; i += V) {
+            FloatVector.fromArray(F, work, at + i)
+                    .fma(FloatVector.broadcast(F, factor), FloatVector.fromArray(F, out, o + i))
+                    .intoArray(out, o + i);
+        }
+    }
+
+    /** {@code out[i] += work[at + i] * work[i]}. */
+    private static void addScaled(float[] work, int at, int lanes, float[] out, int o) {
+        for (int i = 0; i < lanes; i += V) {
+            FloatVector.fromArray(F, work, at + i)
+                    .fma(FloatVector.fromArray(F, work, i), FloatVector.fromArray(F, out, o + i))
+                    .intoArray(out, o + i);
+        }
+    }
+
+    /**
+     * Adds the codes' levels by the weights of {@code rows} rows in {@code work}.
+     *
+     * @param groups groups of depths whose parameters are in {@code work}; 0 where levels are not scaled
+     */
     private static void addCodes(
             PackedLayout layout,
             MemorySegment page,
@@ -141,6 +190,7 @@ final class VectorRows {
             int laneTo,
             int from,
             int to,
+            int groups,
             int rows,
             float[] work,
             float[] out,
@@ -154,88 +204,149 @@ final class VectorRows {
             Arrays.fill(work, weights, weights + from - first, 0f);
             Arrays.fill(work, weights + to - first, weights + depths, 0f);
         }
-        Quantizer quantizer = layout.quantizer();
-        float[] levels = quantizer.isCodebook() ? quantizer.patterns() : VectorPlanes.linear(layout.bits());
         for (int lane = laneFrom; lane < laneTo; lane += 2 * UNIT) {
             int o = outOffset + lane - laneFrom;
-            add(
-                    layout.bits(),
+            int parameters = groups == 0 ? -1 : parameters(layout) + lane - laneFrom;
+            addPair(
+                    layout,
                     page,
-                    layout.wordAt(0, first, lane),
-                    layout.unitBytes(0),
-                    depths / whole,
+                    lane,
+                    first,
+                    depths,
+                    groups,
+                    parameters,
+                    laneTo - laneFrom,
+                    rows,
                     work,
-                    weights(layout, 0),
-                    weights(layout, Math.min(1, rows - 1)),
-                    weights(layout, Math.min(2, rows - 1)),
-                    weights(layout, Math.min(3, rows - 1)),
-                    levels,
                     out,
                     o,
-                    o + Math.min(1, rows - 1) * outStride,
-                    o + Math.min(2, rows - 1) * outStride,
-                    o + Math.min(3, rows - 1) * outStride);
+                    outStride);
         }
     }
 
-    /** Two units, four rows. The levels repeat, so that a permute need not be told which bits of a word to leave out. */
-    private static void add(
-            int width,
+    private static void addPair(
+            PackedLayout layout,
             MemorySegment page,
-            long offset,
-            long unitBytes,
-            int words,
+            int lane,
+            int first,
+            int depths,
+            int groups,
+            int parameters,
+            int stride,
+            int rows,
             float[] work,
-            int w0,
-            int w1,
-            int w2,
-            int w3,
-            float[] levels,
             float[] out,
             int o0,
-            int o1,
-            int o2,
-            int o3) {
-        int perWord = 32 / width;
-        IntVector shift = IntVector.broadcast(I, width);
-        IntVector table = FloatVector.fromArray(F, levels, 0).reinterpretAsInts();
-        FloatVector a0 = FloatVector.fromArray(F, out, o0);
-        FloatVector a1 = FloatVector.fromArray(F, out, o1);
-        FloatVector a2 = FloatVector.fromArray(F, out, o2);
-        FloatVector a3 = FloatVector.fromArray(F, out, o3);
-        FloatVector b0 = FloatVector.fromArray(F, out, o0 + UNIT);
-        FloatVector b1 = FloatVector.fromArray(F, out, o1 + UNIT);
-        FloatVector b2 = FloatVector.fromArray(F, out, o2 + UNIT);
-        FloatVector b3 = FloatVector.fromArray(F, out, o3 + UNIT);
-        for (int j = 0; j < words * perWord; j += perWord, offset += UNIT_BYTES) {
-            IntVector c = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN);
-            IntVector d = IntVector.fromMemorySegment(I, page, offset + unitBytes, ByteOrder.LITTLE_ENDIAN);
-            for (int i = j; i < j + perWord; i++) {
-                FloatVector level = c.selectFrom(table).reinterpretAsFloats();
-                FloatVector other = d.selectFrom(table).reinterpretAsFloats();
-                FloatVector weight = FloatVector.broadcast(F, work[w0 + i]);
-                a0 = level.fma(weight, a0);
-                b0 = other.fma(weight, b0);
-                weight = FloatVector.broadcast(F, work[w1 + i]);
-                a1 = level.fma(weight, a1);
-                b1 = other.fma(weight, b1);
-                weight = FloatVector.broadcast(F, work[w2 + i]);
-                a2 = level.fma(weight, a2);
-                b2 = other.fma(weight, b2);
-                weight = FloatVector.broadcast(F, work[w3 + i]);
-                a3 = level.fma(weight, a3);
-                b3 = other.fma(weight, b3);
-                c = c.lanewise(VectorOperators.LSHR, shift);
-                d = d.lanewise(VectorOperators.LSHR, shift);
+            int outStride) {
+        Quantizer quantizer = layout.quantizer();
+        int bits = layout.bits();
+        long offset = layout.wordAt(0, first, lane);
+        long unitBytes = layout.unitBytes(0);
+        int words = VectorRead.words(layout, 0, first, depths);
+        int w0 = weights(layout, 0);
+        int w1 = weights(layout, Math.min(1, rows - 1));
+        int w2 = weights(layout, Math.min(2, rows - 1));
+        int w3 = weights(layout, Math.min(3, rows - 1));
+        int o1 = o0 + Math.min(1, rows - 1) * outStride;
+        int o2 = o0 + Math.min(2, rows - 1) * outStride;
+        int o3 = o0 + Math.min(3, rows - 1) * outStride;
+        if (groups == 0) {
+            if (layout.planes() > 1) {
+                VectorRowCodes.planes(
+                        layout.planeBits(0),
+                        layout.planeBits(1),
+                        page,
+                        offset,
+                        unitBytes,
+                        layout.wordAt(1, first, lane),
+                        layout.unitBytes(1),
+                        words,
+                        work,
+                        w0,
+                        w1,
+                        w2,
+                        w3,
+                        quantizer.repeated(),
+                        out,
+                        o0,
+                        o1,
+                        o2,
+                        o3);
+            } else if (bits == 8) {
+                VectorRowCodes.bytes(page, offset, unitBytes, words, work, w0, w1, w2, w3, out, o0, o1, o2, o3);
+            } else {
+                float[] levels = quantizer.isCodebook() ? quantizer.patterns() : VectorPlanes.linear(bits);
+                VectorRowCodes.looked(
+                        bits, page, offset, unitBytes, words, work, w0, w1, w2, w3, levels, out, o0, o1, o2, o3);
             }
+            return;
         }
-        a0.intoArray(out, o0);
-        a1.intoArray(out, o1);
-        a2.intoArray(out, o2);
-        a3.intoArray(out, o3);
-        b0.intoArray(out, o0 + UNIT);
-        b1.intoArray(out, o1 + UNIT);
-        b2.intoArray(out, o2 + UNIT);
-        b3.intoArray(out, o3 + UNIT);
+        words /= groups;
+        if (layout.planes() > 1) {
+            VectorRowGroups.planes(
+                    layout.planeBits(0),
+                    layout.planeBits(1),
+                    page,
+                    offset,
+                    unitBytes,
+                    layout.wordAt(1, first, lane),
+                    layout.unitBytes(1),
+                    words,
+                    work,
+                    w0,
+                    w1,
+                    w2,
+                    w3,
+                    quantizer.repeated(),
+                    groups,
+                    parameters,
+                    stride,
+                    out,
+                    o0,
+                    o1,
+                    o2,
+                    o3);
+        } else if (bits == 8) {
+            VectorRowGroups.bytes(
+                    page,
+                    offset,
+                    unitBytes,
+                    words,
+                    work,
+                    w0,
+                    w1,
+                    w2,
+                    w3,
+                    groups,
+                    parameters,
+                    stride,
+                    out,
+                    o0,
+                    o1,
+                    o2,
+                    o3);
+        } else {
+            float[] levels = quantizer.isCodebook() ? quantizer.patterns() : VectorPlanes.linear(bits);
+            VectorRowGroups.looked(
+                    bits,
+                    page,
+                    offset,
+                    unitBytes,
+                    words,
+                    work,
+                    w0,
+                    w1,
+                    w2,
+                    w3,
+                    levels,
+                    groups,
+                    parameters,
+                    stride,
+                    out,
+                    o0,
+                    o1,
+                    o2,
+                    o3);
+        }
     }
 }

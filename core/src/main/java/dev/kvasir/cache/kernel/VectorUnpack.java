@@ -51,6 +51,75 @@ final class VectorUnpack {
         }
     }
 
+    static void rows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            int[] rows,
+            float[] out,
+            int outOffset,
+            int outStride,
+            float[] work) {
+        if (layout.axis() != Axis.PER_LANE || layout.quantizer().isCodebook() || layout.bits() == PackedLayout.TRITS) {
+            throw new IllegalArgumentException("rows of " + layout + " in another order");
+        }
+        int lanes = laneTo - laneFrom;
+        for (int depth = depthFrom; depth < depthTo; ) {
+            int end = Math.min(depthTo, (depth / layout.group() + 1) * layout.group());
+            VectorParameters.decode(layout, page, layout.parameterIndex(depth, laneFrom), lanes, work, 0);
+            for (int plane = 0; plane < layout.planes(); plane++) {
+                if (plane > 0) {
+                    VectorSoftmax.scale(work, 0, lanes, 1 << layout.planeShift(plane));
+                }
+                for (int i = 0; i < lanes; i += V) {
+                    int o = outOffset + i;
+                    rowsByLane(
+                            layout, plane, page, laneFrom + i, depth, end, rows, work, i, lanes + i, out, o, outStride);
+                }
+            }
+            depth = end;
+        }
+    }
+
+    /** One vector of lanes of one plane of depths {@code from} to {@code to - 1}. */
+    private static void rowsByLane(
+            PackedLayout layout,
+            int plane,
+            MemorySegment page,
+            int lane,
+            int from,
+            int to,
+            int[] rows,
+            float[] work,
+            int scales,
+            int zeros,
+            float[] out,
+            int o,
+            int stride) {
+        long offset = layout.wordAt(plane, from, lane);
+        int perWord = layout.perWord(plane);
+        int width = layout.planeBits(plane);
+        IntVector mask = IntVector.broadcast(I, (1 << width) - 1);
+        IntVector shift = IntVector.broadcast(I, width);
+        FloatVector scale = FloatVector.fromArray(F, work, scales);
+        FloatVector zero = FloatVector.fromArray(F, work, zeros);
+        for (int j = from; j < to; offset += UNIT_BYTES) {
+            IntVector codes = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN)
+                    .lanewise(VectorOperators.LSHR, j % perWord * width);
+            for (int end = Math.min(to, (j / perWord + 1) * perWord); j < end; j++) {
+                int at = o + rows[j] * stride;
+                FloatVector base = plane == 0 ? zero : FloatVector.fromArray(F, out, at);
+                ((FloatVector) codes.and(mask).convert(VectorOperators.I2F, 0))
+                        .fma(scale, base)
+                        .intoArray(out, at);
+                codes = codes.lanewise(VectorOperators.LSHR, shift);
+            }
+        }
+    }
+
     private static void groupOfLanes(
             PackedLayout layout,
             MemorySegment page,

@@ -148,7 +148,7 @@ public final class ExactKeys implements RowKeys {
     }
 
     /** Writes the keys of a whole panel to {@code out[channel][32]}, {@code stride} apart. */
-    void panel(int slot, float[] out, int offset, int stride) {
+    public void panel(int slot, float[] out, int offset, int stride) {
         MemorySegment page = pages.page(slot / pageTokens);
         long start = panelOffset(slot);
         if (stride == PANEL) {

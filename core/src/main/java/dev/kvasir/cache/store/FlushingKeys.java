@@ -73,7 +73,7 @@ public final class FlushingKeys implements KeyStore {
     }
 
     /** Tokens that the next {@code tokens} tokens push out of the window: all that was in it is among them, if any are. */
-    private int flushed(int tokens) {
+    public int flushed(int tokens) {
         int total = window.size() + tokens;
         return tokens >= unit || total >= residual ? total / unit * unit : 0;
     }

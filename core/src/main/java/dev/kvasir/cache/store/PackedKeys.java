@@ -25,7 +25,7 @@ public final class PackedKeys implements BlockKeys, RowKeys {
     private final PageRun pages;
     private int size;
 
-    /** An empty store; {@code layout.lanes()} are the tokens of a page, a multiple of 32, {@code layout.depth()} is the head's width. */
+    /** An empty store; {@code layout.lanes()} are the tokens of a page, {@code layout.depth()} is the head's width. */
     public PackedKeys(PagePool pool, Kernels kernels, PackedLayout layout) {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }
@@ -35,7 +35,7 @@ public final class PackedKeys implements BlockKeys, RowKeys {
         this.kernels = kernels;
         this.layout = layout;
         boolean fitted = layout.axis() == Axis.PER_DEPTH && layout.quantizer().parameterBytes() > 0;
-        this.block = fitted ? Math.max(PANEL, layout.group()) : 1;
+        this.block = fitted ? Math.min(layout.lanes(), Math.max(PANEL, layout.group())) : 1;
         this.pages = pages;
     }
 
@@ -197,7 +197,14 @@ public final class PackedKeys implements BlockKeys, RowKeys {
         kernels.unpack(layout, page(slot), lane, lane + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
     }
 
-    /** As above, under the scales and zeros of the channels, which are not stored: {@code scales[0]} is that of channel 0. */
+    /** Writes all channels of 32 slots, the first a multiple of 32, to {@code tile[rows[channel]][32]}. */
+    public void unpackRows(int slot, int[] rows, float[] tile, Scratch scratch) {
+        int lane = slot % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.unpackRows(layout, page(slot), lane, lane + PANEL, 0, layout.depth(), rows, tile, 0, PANEL, work);
+    }
+
+    /** As {@link #unpack(int, int, int, float[], Scratch)}, under the scales and zeros of the channels, which are not stored: {@code scales[0]} is that of channel 0. */
     public void unpackGiven(int slot, int channelFrom, int channelTo, float[] scales, float[] zeros, float[] tile) {
         int lane = slot % layout.lanes();
         kernels.unpackGiven(

@@ -67,7 +67,8 @@ public final class PackedReads {
         }
         float[] tile = scratch.tile(depth * PANEL);
         for (int panel = laneFrom; panel < laneTo; panel += PANEL) {
-            kernels.unpack(layout, page, panel, panel + PANEL, channelFrom, channelTo, tile, 0, PANEL, work);
+            int past = Math.min(panel + PANEL, layout.lanes());
+            kernels.unpack(layout, page, panel, past, channelFrom, channelTo, tile, 0, PANEL, work);
             int o = outOffset + panel - laneFrom;
             kernels.dots(queries, queryOffset, depth, rows, tile, 0, depth, out, o, outStride);
         }
@@ -98,7 +99,7 @@ public final class PackedReads {
         // Codes are read by whole words and whole groups.
         int whole = layout.axis() == Axis.PER_LANE ? Math.max(WORD, layout.group()) : WORD;
         int first = from / whole * whole;
-        int last = Math.ceilDiv(end, whole) * whole;
+        int last = Math.min(layout.depth(), Math.ceilDiv(end, whole) * whole);
         float[] work = scratch.work(Kernels.workSize(layout));
         if (rows <= kernels.rowsFromCodes(layout)) {
             float[] x = weights;

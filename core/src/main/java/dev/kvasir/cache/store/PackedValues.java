@@ -23,7 +23,7 @@ public final class PackedValues implements BlockValues, RowValues {
     private final PageRun pages;
     private int size;
 
-    /** An empty store; {@code layout.lanes()} is the head's width, {@code layout.depth()} are the tokens of a page, a multiple of 32. */
+    /** An empty store; {@code layout.lanes()} is the head's width, {@code layout.depth()} are the tokens of a page. */
     public PackedValues(PagePool pool, Kernels kernels, PackedLayout layout) {
         this(kernels, layout, new PageRun(pool, layout.bytes()));
     }

@@ -7,11 +7,15 @@ import java.io.DataOutput;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /** Pages of one size in a row, some of them perhaps shared with forks. */
 final class PageRun {
     private static final Page[] NONE = {};
+    /** Bytes read or written at a time. */
+    private static final int PIECE = 1 << 20;
 
     private final PagePool pool;
     private final long pageBytes;
@@ -100,22 +104,34 @@ final class PageRun {
     }
 
     void write(DataOutput out, int wanted) throws IOException {
-        byte[] buffer = new byte[Math.toIntExact(pageBytes)];
+        byte[] buffer = new byte[(int) Math.min(pageBytes, PIECE)];
         for (int i = 0; i < wanted; i++) {
-            MemorySegment.copy(page(i), ValueLayout.JAVA_BYTE, 0, buffer, 0, buffer.length);
-            out.write(buffer);
+            for (long done = 0; done < pageBytes; done += buffer.length) {
+                int length = (int) Math.min(buffer.length, pageBytes - done);
+                MemorySegment.copy(page(i), ValueLayout.JAVA_BYTE, done, buffer, 0, length);
+                out.write(buffer, 0, length);
+            }
         }
     }
 
     /** Reads {@code wanted} pages, taking each from the pool only when the bytes before it have arrived. */
     void read(DataInput in, int wanted) throws IOException {
-        byte[] buffer = new byte[Math.toIntExact(pageBytes)];
         while (count < wanted) {
-            in.readFully(buffer);
+            // Piece by piece: a page may be as large as a hostile file says.
+            List<byte[]> pieces = new ArrayList<>();
+            for (long done = 0; done < pageBytes; done += PIECE) {
+                byte[] piece = new byte[(int) Math.min(PIECE, pageBytes - done)];
+                in.readFully(piece);
+                pieces.add(piece);
+            }
             try (PagePool.Claim claim = pool.claim(pageBytes)) {
                 add(claim.page(pageBytes));
             }
-            MemorySegment.copy(buffer, 0, page(count - 1), ValueLayout.JAVA_BYTE, 0, buffer.length);
+            long done = 0;
+            for (byte[] piece : pieces) {
+                MemorySegment.copy(piece, 0, page(count - 1), ValueLayout.JAVA_BYTE, done, piece.length);
+                done += piece.length;
+            }
         }
     }
 }

@@ -78,28 +78,12 @@ public final class GroupedHadamard implements Orthonormal {
 
     /** {@link #applyTile} without its factor {@link #norm}. */
     public void butterflies(float[] x, int offset, int stride, int tokens) {
-        int run = block == headDim ? width() : block;
-        for (int row = 0; row < width(); row += run) {
-            butterflies.columns(x, offset + row * stride, run, stride, tokens);
-        }
-        acrossHeads(x, offset, stride, tokens);
-    }
-
-    /**
-     * As {@link #butterflies}, of rows that come from elsewhere: channel {@code c} is first filled with the row {@code
-     * order[from + c]} of {@code source}, whose rows are {@code stride} apart too.
-     */
-    public void gathered(float[] source, int[] order, int from, float[] x, int offset, int stride, int tokens) {
-        int run = block == headDim ? width() : block;
-        for (int row = 0; row < width(); row += run) {
-            butterflies.gathered(source, order, from + row, x, offset + row * stride, run, stride, tokens);
-        }
-        acrossHeads(x, offset, stride, tokens);
-    }
-
-    private void acrossHeads(float[] x, int offset, int stride, int tokens) {
         if (block == headDim) {
+            butterflies.columns(x, offset, width(), stride, tokens);
             return;
+        }
+        for (int row = 0; row < width(); row += block) {
+            butterflies.columns(x, offset + row * stride, block, stride, tokens);
         }
         for (int channel = 0; channel < headDim; channel++) {
             butterflies.columns(x, offset + channel * stride, heads, headDim * stride, tokens);

@@ -40,27 +40,6 @@ class ButterfliesTest {
         }
     }
 
-    @ParameterizedTest
-    @ValueSource(ints = {1, 2, 4, 8, 16, 32, 64, 512})
-    void gatheredColumnsAreColumnsOfRowsInAnotherOrder(int rows) {
-        for (int lanes : new int[] {1, 16, 31, 32, 80}) {
-            int stride = lanes + random.nextInt(4);
-            int[] order = random.ints(3 + rows, 0, rows).toArray();
-            float[] source = floats(rows * stride);
-            int offset = random.nextInt(5);
-            float[] expected = floats(offset + rows * stride);
-            float[] found = expected.clone();
-            for (int i = 0; i < rows; i++) {
-                System.arraycopy(source, order[3 + i] * stride, expected, offset + i * stride, lanes);
-            }
-            scalar.columns(expected, offset, rows, stride, lanes);
-            for (Butterflies butterflies : new Butterflies[] {scalar, vector}) {
-                butterflies.gathered(source, order, 3, found, offset, rows, stride, lanes);
-                assertThat(found).isEqualTo(expected);
-            }
-        }
-    }
-
     private float[] floats(int count) {
         float[] x = new float[count];
         for (int i = 0; i < count; i++) {

@@ -225,6 +225,67 @@ class QuantizersTest {
         }
     }
 
+    /** What was unpacked row by row, in reversed order. */
+    private void assertRows(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] wanted,
+            int stride,
+            float tolerance) {
+        int[] rows = new int[layout.depth()];
+        Arrays.setAll(rows, j -> layout.depth() - 1 - j);
+        float[] work = work(layout);
+        for (Kernels kernels : new Kernels[] {scalar, vector}) {
+            float[] found = new float[1 + layout.depth() * stride];
+            Arrays.fill(work, 1e30f);
+            kernels.unpackRows(layout, page, laneFrom, laneTo, depthFrom, depthTo, rows, found, 1, stride, work);
+            for (int j = depthFrom; j < depthTo; j++) {
+                for (int i = 0; i < laneTo - laneFrom; i++) {
+                    assertThat(found[1 + rows[j] * stride + i])
+                            .isCloseTo(wanted[(j - depthFrom) * stride + i], within(tolerance));
+                }
+            }
+        }
+    }
+
+    /** Codebooks whose scales are known elsewhere. */
+    static Stream<PackedLayout> bareLayouts() {
+        return givenLayouts()
+                .filter(layout -> layout.quantizer().isCodebook()
+                        && layout.quantizer().parameterBytes() == 0
+                        && layout.group() == layout.lanes()
+                        && layout.axis() == Axis.PER_DEPTH);
+    }
+
+    @ParameterizedTest
+    @MethodSource("bareLayouts")
+    void readsUnderGivenScalesAsTheOracleDoes(PackedLayout layout) {
+        int unit = PackedLayout.UNIT;
+        int lanes = layout.lanes();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment page = page(arena, layout);
+            for (int trial = 0; trial < 6; trial++) {
+                int laneFrom = random.nextInt(lanes / unit) * unit;
+                int laneTo = laneFrom + (1 + random.nextInt((lanes - laneFrom) / unit)) * unit;
+                int depthFrom = random.nextInt(layout.depth() / unit) * unit;
+                int depthTo = depthFrom + (1 + random.nextInt((layout.depth() - depthFrom) / unit)) * unit;
+                float[] scales = floats(layout.depth() + 3);
+                float[] zeros = floats(layout.depth() + 3);
+                float[] expected = new float[layout.depth() * (lanes + 1)];
+                float[] found = expected.clone();
+                scalar.unpackGiven(
+                        layout, page, laneFrom, laneTo, depthFrom, depthTo, scales, zeros, 3, expected, 2, lanes + 1);
+                vector.unpackGiven(
+                        layout, page, laneFrom, laneTo, depthFrom, depthTo, scales, zeros, 3, found, 2, lanes + 1);
+                assertThat(found).isEqualTo(expected);
+            }
+        }
+    }
+
     /** Reads random parts: any units of lanes, any depths. */
     private void assertReads(PackedLayout layout, MemorySegment page) {
         int unit = PackedLayout.UNIT;
@@ -254,6 +315,11 @@ class QuantizersTest {
                 }
             }
             assertClose(wanted, dense, 1e-6f * largest);
+            if (layout.axis() == Axis.PER_LANE
+                    && !layout.quantizer().isCodebook()
+                    && layout.bits() != PackedLayout.TRITS) {
+                assertRows(layout, page, laneFrom, laneTo, depthFrom, depthTo, wanted, stride, 1e-6f * largest);
+            }
             float tolerance = 1e-6f * largest * layout.depth();
             assertClose(expected, found, tolerance);
             int rows = 1 + random.nextInt(6);

@@ -61,6 +61,7 @@ public final class StoreContents {
                 }
                 yield rows;
             }
+            case GatheringValues values -> concat(values(values.packed(), headDim), values(values.begun(), headDim));
             case SlidingValues values -> concat(values(values.packed(), headDim), values(values.window(), headDim));
             case FlushingValues values -> concat(values(values.packed(), headDim), values(values.window(), headDim));
             case PackedValues values -> {

@@ -5,6 +5,7 @@ import dev.kvasir.cache.Calibration;
 import dev.kvasir.cache.Calibrator;
 import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
+import dev.kvasir.cache.codebook.WeightedHistogram;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -83,9 +84,7 @@ final class KvQuantCalibrator implements Calibrator {
         }
         for (Arrangement arrangement : Arrangement.all()) {
             for (Weighting weighting : Weighting.values()) {
-                for (int bits = MIN_BITS; bits <= MAX_BITS; bits++) {
-                    tensors.put(arrangement.levelsName(weighting, bits), levels(arrangement, weighting, bits));
-                }
+                addLevels(tensors, arrangement, weighting);
             }
         }
         Map<String, String> made = new LinkedHashMap<>();
@@ -114,15 +113,21 @@ final class KvQuantCalibrator implements Calibrator {
         return Calibration.Tensor.of(data, shape.layers(), 2);
     }
 
-    private Calibration.Tensor levels(Arrangement arrangement, Weighting weighting, int bits) {
-        int count = 1 << bits;
-        float[] data = new float[shape.layers() * 2 * count];
-        for (int layer = 0; layer < shape.layers(); layer++) {
-            LevelFit fit = levels.get(layer).fit(arrangement);
-            float[] fitted = fit.levels(weighting, bits);
-            System.arraycopy(fitted, 0, data, 2 * layer * count, count);
-            System.arraycopy(fit.meanings(fitted), 0, data, (2 * layer + 1) * count, count);
+    private void addLevels(Map<String, Calibration.Tensor> tensors, Arrangement arrangement, Weighting weighting) {
+        List<WeightedHistogram> histograms = new ArrayList<>();
+        for (LayerLevels layer : levels) {
+            histograms.add(layer.fit(arrangement).histogram(weighting));
         }
-        return Calibration.Tensor.of(data, shape.layers(), 2, count);
+        for (int bits = MIN_BITS; bits <= MAX_BITS; bits++) {
+            int count = 1 << bits;
+            float[] data = new float[shape.layers() * 2 * count];
+            for (int layer = 0; layer < shape.layers(); layer++) {
+                float[] fitted = LevelFit.levels(histograms.get(layer), bits);
+                float[] meanings = levels.get(layer).fit(arrangement).meanings(fitted);
+                System.arraycopy(fitted, 0, data, 2 * layer * count, count);
+                System.arraycopy(meanings, 0, data, (2 * layer + 1) * count, count);
+            }
+            tensors.put(arrangement.levelsName(weighting, bits), Calibration.Tensor.of(data, shape.layers(), 2, count));
+        }
     }
 }

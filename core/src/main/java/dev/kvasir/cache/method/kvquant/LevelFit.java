@@ -37,17 +37,24 @@ final class LevelFit {
         return (bin + 0.5) / (BINS / 2) - 1;
     }
 
-    /** Levels of codes of so many bits, strictly ascending. */
-    float[] levels(Weighting weighting, int bits) {
+    /** All numbers with their weights, brought to [0, 1]: squared gradients may be smaller than a float can be. */
+    WeightedHistogram histogram(Weighting weighting) {
         double largest = 0;
         for (int bin = 0; bin < BINS; bin++) {
             largest = Math.max(largest, weight(weighting, bin));
         }
         WeightedHistogram histogram = new WeightedHistogram(-1, 1);
-        for (int bin = 0; bin < BINS && largest > 0; bin++) {
-            // Brought to [0, 1]: squared gradients may be smaller than a float can be.
-            histogram.add((float) middle(bin), (float) (weight(weighting, bin) / largest));
+        for (int bin = 0; bin < BINS; bin++) {
+            double weight = weight(weighting, bin);
+            if (weight > 0) {
+                histogram.add((float) middle(bin), (float) (weight / largest));
+            }
         }
+        return histogram;
+    }
+
+    /** Levels of codes of so many bits, strictly ascending. */
+    static float[] levels(WeightedHistogram histogram, int bits) {
         float[] levels = WeightedKMeans.fit(histogram, bits, SEED).codebook().levels();
         for (int i = 1; i < levels.length; i++) {
             levels[i] = Math.max(levels[i], Math.nextUp(levels[i - 1]));

@@ -1,5 +1,6 @@
 package dev.kvasir.cache.method.rotatekv;
 
+import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.transform.ChannelPermutation;
 import dev.kvasir.cache.transform.GroupedHadamard;
 import java.util.Arrays;
@@ -15,8 +16,6 @@ final class KeyBasis {
     private final ChannelPermutation permutation;
     private final int channels;
     private final int[] order;
-    /** Where each rotated channel is stored. */
-    private final int[] places;
 
     /**
      * A basis of {@code order.length} channels.
@@ -27,7 +26,6 @@ final class KeyBasis {
         this.rotation = rotation;
         this.order = order.clone();
         permutation = new ChannelPermutation(order);
-        places = permutation.inverse().order();
         channels = order.length;
     }
 
@@ -46,20 +44,20 @@ final class KeyBasis {
         permutation.apply(rows, 0, tokens);
     }
 
-    /** What {@link #restore} leaves undone. */
+    /** Where stored channel {@code j} belongs among the rotated channels; nobody writes to it. */
+    int[] order() {
+        return order;
+    }
+
+    /** What {@link #invert} leaves undone. */
     float factor() {
         return rotation.norm();
     }
 
-    /**
-     * Brings keys with tokens in lanes back: the rows are looked up in their own order, then rotated.
-     *
-     * @param stored {@code [channels][lanes]}, in this basis
-     * @param keys receives {@code [kvHeads * headDim][lanes]}, to be multiplied by {@link #factor}
-     */
-    void restore(float[] stored, float[] keys, int lanes) {
+    /** Rotates the keys of 32 tokens back, {@code [kvHeads * headDim][32]} in their own order, to be multiplied by {@link #factor}. */
+    void invert(float[] tile) {
         for (int channel = 0; channel < channels; channel += rotation.width()) {
-            rotation.gathered(stored, places, channel, keys, channel * lanes, lanes, lanes);
+            rotation.butterflies(tile, channel * Kernels.PANEL, Kernels.PANEL, Kernels.PANEL);
         }
     }
 }

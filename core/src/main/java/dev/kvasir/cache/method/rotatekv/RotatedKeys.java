@@ -21,9 +21,8 @@ record RotatedKeys(PackedKeys packed, KeyBasis basis) implements KeyTiles {
 
     @Override
     public void restore(int slot, float[] tile, Scratch scratch) {
-        float[] stored = scratch.tile(basis.channels() * PANEL);
-        packed.unpack(slot, slot + PANEL, stored, 0, PANEL, scratch);
-        basis.restore(stored, tile, PANEL);
+        packed.unpackRows(slot, basis.order(), tile, scratch);
+        basis.invert(tile);
     }
 
     /** Stores {@code count} more tokens, {@code rows[count][channels]} as the model has them. */
