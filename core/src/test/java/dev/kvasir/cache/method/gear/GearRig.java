@@ -28,8 +28,7 @@ final class GearRig {
     }
 
     /** As above, of other values than keys. */
-    static Chunk chunk(
-            String spec, int kvHeads, int headDim, float[][] keys, float[][] values, PagePool pool) {
+    static Chunk chunk(String spec, int kvHeads, int headDim, float[][] keys, float[][] values, PagePool pool) {
         CacheShape shape = new CacheShape(1, kvHeads, kvHeads, headDim, 16);
         int count = keys.length;
         GearLayer layer = layer(create(spec, shape, pool));

@@ -78,8 +78,7 @@ class GearShippedModelTest {
         int[] tokens = new int[TOKENS];
         float[] logits = new float[model.config().vocabularySize()];
         Decoder decoder = new Decoder(model, Steps.sequential());
-        try (KvCache cache =
-                Caches.create(CacheSpec.parse("exact"), model.cacheModel(), pool, Steps.sequential())) {
+        try (KvCache cache = Caches.create(CacheSpec.parse("exact"), model.cacheModel(), pool, Steps.sequential())) {
             tokens[0] = 1;
             for (int i = 1; i < TOKENS; i++) {
                 decoder.forward(cache, tokens, i - 1, 1, logits);
