@@ -207,8 +207,7 @@ public final class PackedKeys implements BlockKeys, RowKeys {
     /** As {@link #unpack(int, int, int, float[], Scratch)}, under the scales and zeros of the channels, which are not stored: {@code scales[0]} is that of channel 0. */
     public void unpackGiven(int slot, int channelFrom, int channelTo, float[] scales, float[] zeros, float[] tile) {
         int lane = slot % layout.lanes();
-        kernels.unpackGiven(
-                layout, page(slot), lane, channelFrom, channelTo, scales, zeros, channelFrom, tile, 0);
+        kernels.unpackGiven(layout, page(slot), lane, channelFrom, channelTo, scales, zeros, channelFrom, tile, 0);
     }
 
     /** The number that one channel of a slot stands for. */
