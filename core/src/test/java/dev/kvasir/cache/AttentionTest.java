@@ -17,7 +17,27 @@ class AttentionTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"exact", "exact(f16)", "exact(bf16)", "kivi", "kivi(bits=4, residual=32)", "kivi(bits=8, group=64)", "kivi(group=16, residual=32, dtype=f32)", "kivi(k_bits=4, v_bits=2, residual=64, group=64)", "kivi(k_axis=token, residual=0)", "kivi(k_axis=token, v_axis=channel, residual=64)", "kivi(v_axis=channel, residual=32)", "block", "block(q4_0)", "block(q5_0, rotate=true)", "block(k=q8_0, v=q4_0, rotate=true)", "saq(segment=32)", "saq(16-8-4-2-1, segment=64, sinks=40)", "saq(32-6-5-3, segment=32, group=16, paperExact=true)", "saq(16)"})
+            strings = {
+                "exact",
+                "exact(f16)",
+                "exact(bf16)",
+                "kivi",
+                "kivi(bits=4, residual=32)",
+                "kivi(bits=8, group=64)",
+                "kivi(group=16, residual=32, dtype=f32)",
+                "kivi(k_bits=4, v_bits=2, residual=64, group=64)",
+                "kivi(k_axis=token, residual=0)",
+                "kivi(k_axis=token, v_axis=channel, residual=64)",
+                "kivi(v_axis=channel, residual=32)",
+                "block",
+                "block(q4_0)",
+                "block(q5_0, rotate=true)",
+                "block(k=q8_0, v=q4_0, rotate=true)",
+                "saq(segment=32)",
+                "saq(16-8-4-2-1, segment=64, sinks=40)",
+                "saq(32-6-5-3, segment=32, group=16, paperExact=true)",
+                "saq(16)"
+            })
     void equalsPlainLoopsOverTheDecodedContent(String text) {
         CacheSpec spec = CacheSpec.parse(text);
         for (int ratio : new int[] {1, 2, 4, 8}) {
@@ -46,7 +66,17 @@ class AttentionTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"turboquant", "turboquant(2, outliers=16, projection=orthogonal)", "turboquant(bits=4, keys=mse, rotation=hadamard)", "turboquant(k_bits=5, v_bits=3)", "qserve(smooth=false)", "qserve(8, smooth=false, page=32)", "bfp", "bfp(bfp14, block=16)", "bfp(bfp16, v_axis=token)"})
+            strings = {
+                "turboquant",
+                "turboquant(2, outliers=16, projection=orthogonal)",
+                "turboquant(bits=4, keys=mse, rotation=hadamard)",
+                "turboquant(k_bits=5, v_bits=3)",
+                "qserve(smooth=false)",
+                "qserve(8, smooth=false, page=32)",
+                "bfp",
+                "bfp(bfp14, block=16)",
+                "bfp(bfp16, v_axis=token)"
+            })
     void equalsPlainLoopsOverWhatIsRead(String text) {
         CacheSpec spec = CacheSpec.parse(text);
         for (int ratio : new int[] {1, 4}) {

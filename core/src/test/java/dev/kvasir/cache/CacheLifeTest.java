@@ -28,7 +28,32 @@ class CacheLifeTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"exact", "exact(f16)", "kivi(residual=32)", "kivi(residual=96, group=32, bits=4)", "kivi", "kivi(k_axis=token, residual=0)", "kivi(v_axis=channel, residual=64)", "block(k=q5_0, v=q4_0)", "saq", "saq(16-8-4-2-1, segment=32)", "saq(32-5-3, segment=32, sinks=40)", "saq(16)", "mikv", "mikv(0.5, bits=0)", "mikv(0.3, importance_bits=8, bits=4)", "turboquant(2, outliers=16)", "qserve(smooth=false)", "bfp", "bfp(v_axis=token, block=16)", "rotatekv(reorder=off)", "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)", "kvquant", "kvquant(bits=4, k_axis=token, sinks=5)", "kvquant(outliers=0, k_bits=2, dtype=f32)"})
+            strings = {
+                "exact",
+                "exact(f16)",
+                "kivi(residual=32)",
+                "kivi(residual=96, group=32, bits=4)",
+                "kivi",
+                "kivi(k_axis=token, residual=0)",
+                "kivi(v_axis=channel, residual=64)",
+                "block(k=q5_0, v=q4_0)",
+                "saq",
+                "saq(16-8-4-2-1, segment=32)",
+                "saq(32-5-3, segment=32, sinks=40)",
+                "saq(16)",
+                "mikv",
+                "mikv(0.5, bits=0)",
+                "mikv(0.3, importance_bits=8, bits=4)",
+                "turboquant(2, outliers=16)",
+                "qserve(smooth=false)",
+                "bfp",
+                "bfp(v_axis=token, block=16)",
+                "rotatekv(reorder=off)",
+                "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)",
+                "kvquant",
+                "kvquant(bits=4, k_axis=token, sinks=5)",
+                "kvquant(outliers=0, k_bits=2, dtype=f32)"
+            })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
                 new int[][] {{1, 1, 1, 30, 1}, {64, 64, 1, 127}, {95, 1, 1, 200, 31, 1, 128}, {1000, 24, 7}}) {
@@ -49,7 +74,20 @@ class CacheLifeTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"exact(bf16)", "kivi(residual=32)", "kivi(v_axis=channel, residual=64)", "block", "mikv", "gear(variant=gear, group=32)", "turboquant", "bfp(v_axis=token)", "saq(segment=32)", "rotatekv(reorder=off)", "vidkv", "kvquant"})
+            strings = {
+                "exact(bf16)",
+                "kivi(residual=32)",
+                "kivi(v_axis=channel, residual=64)",
+                "block",
+                "mikv",
+                "gear(variant=gear, group=32)",
+                "turboquant",
+                "bfp(v_axis=token)",
+                "saq(segment=32)",
+                "rotatekv(reorder=off)",
+                "vidkv",
+                "kvquant"
+            })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
         try (PagePool pool = new PagePool(budget);
@@ -71,7 +109,26 @@ class CacheLifeTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"exact", "exact(f16)", "kivi(residual=32)", "kivi", "block(q5_0, rotate=true)", "gear(variant=gear, group=32, sparsity=0.1)", "saq(segment=32)", "saq(16-4-3-2, segment=32, paperExact=true)", "mikv", "mikv(0.5, importance_bits=4)", "mikv(bits=0)", "vidkv(1.5, protect=150..181)", "turboquant(outliers=16)", "qserve(smooth=false)", "bfp(v_axis=token)", "rotatekv(reorder=off)", "kvquant", "kvquant(cap=0, sinks=3)"})
+            strings = {
+                "exact",
+                "exact(f16)",
+                "kivi(residual=32)",
+                "kivi",
+                "block(q5_0, rotate=true)",
+                "gear(variant=gear, group=32, sparsity=0.1)",
+                "saq(segment=32)",
+                "saq(16-4-3-2, segment=32, paperExact=true)",
+                "mikv",
+                "mikv(0.5, importance_bits=4)",
+                "mikv(bits=0)",
+                "vidkv(1.5, protect=150..181)",
+                "turboquant(outliers=16)",
+                "qserve(smooth=false)",
+                "bfp(v_axis=token)",
+                "rotatekv(reorder=off)",
+                "kvquant",
+                "kvquant(cap=0, sinks=3)"
+            })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
         Steps otherSteps = new Steps(SHAPE, 100);
@@ -114,7 +171,21 @@ class CacheLifeTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"exact", "kivi(residual=32)", "kivi", "kivi(k_axis=token, residual=0)", "block(q4_0)", "gear(variant=gear, group=32)", "saq(segment=32)", "turboquant(2)", "qserve(8, smooth=false)", "bfp(v_axis=token)", "rotatekv(reorder=off, sinkEntries=0)", "kvquant", "kvquant(cap=0)"})
+            strings = {
+                "exact",
+                "kivi(residual=32)",
+                "kivi",
+                "kivi(k_axis=token, residual=0)",
+                "block(q4_0)",
+                "gear(variant=gear, group=32)",
+                "saq(segment=32)",
+                "turboquant(2)",
+                "qserve(8, smooth=false)",
+                "bfp(v_axis=token)",
+                "rotatekv(reorder=off, sinkEntries=0)",
+                "kvquant",
+                "kvquant(cap=0)"
+            })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
                 KvCache cache = create(spec, pool);
@@ -135,7 +206,17 @@ class CacheLifeTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"exact(f16)", "kivi(k_axis=token, residual=0)", "block(q5_0)", "turboquant(outliers=16)", "qserve(smooth=false)", "bfp", "rotatekv(reorder=off, sinkEntries=0)", "kvquant(sinks=4)", "kvquant(threshold=global)"})
+            strings = {
+                "exact(f16)",
+                "kivi(k_axis=token, residual=0)",
+                "block(q5_0)",
+                "turboquant(outliers=16)",
+                "qserve(smooth=false)",
+                "bfp",
+                "rotatekv(reorder=off, sinkEntries=0)",
+                "kvquant(sinks=4)",
+                "kvquant(threshold=global)"
+            })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
         try (PagePool pool = Steps.pool();
@@ -200,7 +281,26 @@ class CacheLifeTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"exact", "exact(f16)", "kivi(residual=32)", "kivi(bits=4)", "kivi(v_axis=channel, residual=32)", "kivi(k_axis=token, residual=0)", "block(q5_0, rotate=true)", "gear(group=32)", "gear(variant=gear, bits=4, sparsity=0.1)", "saq(segment=32)", "saq(16-8-3, segment=64, paperExact=true)", "saq(16, sinks=60)", "rotatekv(reorder=off)", "mikv", "mikv(0.4, rule=count, importance_bits=8)", "mikv(bits=0)", "kvquant(bits=2)", "kvquant(cap=0)"})
+            strings = {
+                "exact",
+                "exact(f16)",
+                "kivi(residual=32)",
+                "kivi(bits=4)",
+                "kivi(v_axis=channel, residual=32)",
+                "kivi(k_axis=token, residual=0)",
+                "block(q5_0, rotate=true)",
+                "gear(group=32)",
+                "gear(variant=gear, bits=4, sparsity=0.1)",
+                "saq(segment=32)",
+                "saq(16-8-3, segment=64, paperExact=true)",
+                "saq(16, sinks=60)",
+                "rotatekv(reorder=off)",
+                "mikv",
+                "mikv(0.4, rule=count, importance_bits=8)",
+                "mikv(bits=0)",
+                "kvquant(bits=2)",
+                "kvquant(cap=0)"
+            })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {
             PagePool pool = Steps.pool();
@@ -229,7 +329,11 @@ class CacheLifeTest {
 
     private static KvCache load(byte[] bytes, String fingerprint, CacheShape shape, PagePool pool) throws IOException {
         return Caches.load(
-                new ByteArrayInputStream(bytes), fingerprint, Calibrated.with(shape, MODEL.calibrations()), pool, Steps.sequential());
+                new ByteArrayInputStream(bytes),
+                fingerprint,
+                Calibrated.with(shape, MODEL.calibrations()),
+                pool,
+                Steps.sequential());
     }
 
     @Test

@@ -72,8 +72,8 @@ final class VectorGiven {
                 IntVector index = codes.and(mask);
                 IntVector level = index.selectFrom(lowest);
                 for (int part = V; part < count; part += V) {
-                    IntVector higher =
-                            index.selectFrom(FloatVector.fromArray(F, levels, part).reinterpretAsInts());
+                    IntVector higher = index.selectFrom(
+                            FloatVector.fromArray(F, levels, part).reinterpretAsInts());
                     level = level.blend(higher, index.compare(VectorOperators.GE, part));
                 }
                 level.reinterpretAsFloats()

@@ -242,8 +242,7 @@ class QuantizersTest {
         for (Kernels kernels : new Kernels[] {scalar, vector}) {
             float[] found = new float[1 + layout.depth() * stride];
             Arrays.fill(work, 1e30f);
-            kernels.unpackRows(
-                    layout, page, laneFrom, laneTo, depthFrom, depthTo, rows, found, 1, stride, work);
+            kernels.unpackRows(layout, page, laneFrom, laneTo, depthFrom, depthTo, rows, found, 1, stride, work);
             for (int j = depthFrom; j < depthTo; j++) {
                 for (int i = 0; i < laneTo - laneFrom; i++) {
                     assertThat(found[1 + rows[j] * stride + i])
@@ -284,6 +283,33 @@ class QuantizersTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("bareLayouts")
+    void scoresTurnedKeysAsTheOracleDoes(PackedLayout layout) {
+        int unit = PackedLayout.UNIT;
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment page = page(arena, layout);
+            for (int half = unit; 2 * half <= layout.depth(); half += unit) {
+                int lane = random.nextInt(layout.lanes() / unit - 1) * unit;
+                int depthFrom = random.nextInt((layout.depth() - 2 * half) / unit + 1) * unit;
+                float[] scales = floats(layout.depth() + 3);
+                float[] zeros = floats(layout.depth() + 3);
+                float[] cosines = floats(half * Kernels.PANEL);
+                float[] sines = floats(half * Kernels.PANEL);
+                float[] query = floats(2 * half + 1);
+                float[] expected = new float[Kernels.PANEL + 2];
+                float[] found = expected.clone();
+                scalar.turnedScores(
+                        layout, page, lane, depthFrom, half, scales, zeros, 3, cosines, sines, query, 1, expected, 2);
+                vector.turnedScores(
+                        layout, page, lane, depthFrom, half, scales, zeros, 3, cosines, sines, query, 1, found, 2);
+                for (int i = 0; i < found.length; i++) {
+                    assertThat(found[i]).isCloseTo(expected[i], within(1e-5f * half + 1e-5f * Math.abs(expected[i])));
+                }
+            }
+        }
+    }
+
     /** Reads random parts: any units of lanes, any depths. */
     private void assertReads(PackedLayout layout, MemorySegment page) {
         int unit = PackedLayout.UNIT;
@@ -313,7 +339,9 @@ class QuantizersTest {
                 }
             }
             assertClose(wanted, dense, 1e-6f * largest);
-            if (layout.axis() == Axis.PER_LANE && !layout.quantizer().isCodebook() && layout.bits() != PackedLayout.TRITS) {
+            if (layout.axis() == Axis.PER_LANE
+                    && !layout.quantizer().isCodebook()
+                    && layout.bits() != PackedLayout.TRITS) {
                 assertRows(layout, page, laneFrom, laneTo, depthFrom, depthTo, wanted, stride, 1e-6f * largest);
             }
             float tolerance = 1e-6f * largest * layout.depth();

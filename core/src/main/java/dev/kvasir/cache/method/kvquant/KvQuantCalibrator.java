@@ -127,9 +127,7 @@ final class KvQuantCalibrator implements Calibrator {
                 System.arraycopy(fitted, 0, data, 2 * layer * count, count);
                 System.arraycopy(meanings, 0, data, (2 * layer + 1) * count, count);
             }
-            tensors.put(
-                    arrangement.levelsName(weighting, bits),
-                    Calibration.Tensor.of(data, shape.layers(), 2, count));
+            tensors.put(arrangement.levelsName(weighting, bits), Calibration.Tensor.of(data, shape.layers(), 2, count));
         }
     }
 }

@@ -202,17 +202,15 @@ class KvQuantCalibratorTest {
         float[] keys = studentT(500);
         Calibration one = calibrate("kvquant", keys, keys, 500, Calibrated.sensitivity(SHAPE, 500, 3, 1));
         Calibration other = calibrate("kvquant", keys, keys, 500, Calibrated.sensitivity(SHAPE, 500, 3, factor));
-        one.tensors().forEach((name, tensor) -> assertThat(
-                        other.tensors().get(name).data())
-                .as(name)
-                .isEqualTo(tensor.data()));
+        one.tensors()
+                .forEach((name, tensor) ->
+                        assertThat(other.tensors().get(name).data()).as(name).isEqualTo(tensor.data()));
     }
 
     @Test
     void qNormKeepsMeanAndDeviationOfInliers() {
         float[] keys = studentT(TOKENS);
-        Calibration made =
-                calibrate("kvquant", keys, keys, TOKENS, Calibrated.sensitivity(SHAPE, TOKENS, 5, 1));
+        Calibration made = calibrate("kvquant", keys, keys, TOKENS, Calibrated.sensitivity(SHAPE, TOKENS, 5, 1));
         float[] range = made.data("k.pre.channel.vector.range", 1, 2, WIDTH);
         for (int bits = 2; bits <= 4; bits++) {
             Integer count = 1 << bits;

@@ -86,7 +86,8 @@ class KvQuantTest {
     void whileAllTokensAreExactNothingChanges(String dtype) {
         try (PagePool pool = Steps.pool();
                 KvCache cache = create("kvquant(sinks=16, dtype=" + dtype + ")", pool);
-                KvCache exact = Caches.create(CacheSpec.parse("exact(" + dtype + ")"), SHAPE, pool, Steps.sequential())) {
+                KvCache exact =
+                        Caches.create(CacheSpec.parse("exact(" + dtype + ")"), SHAPE, pool, Steps.sequential())) {
             for (int count : new int[] {5, 1, 1, 3, 1, 1, 4}) {
                 assertThat(steps.feed(cache, count)).isEqualTo(steps.feed(exact, count));
             }
@@ -116,7 +117,14 @@ class KvQuantTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"2, 1, 4, 2, 64", "3, 1, 2, 2, 80", "4, 0, 8, 1, 96", "3, 5, 4, 1, 128", "2, 0, 2, 1, 256", "3, 1, 8, 8, 64"})
+    @CsvSource({
+        "2, 1, 4, 2, 64",
+        "3, 1, 2, 2, 80",
+        "4, 0, 8, 1, 96",
+        "3, 5, 4, 1, 128",
+        "2, 0, 2, 1, 256",
+        "3, 1, 8, 8, 64"
+    })
     void equalsAPlainReferenceInPromptsAndSteps(int bits, int sinks, int heads, int kvHeads, int headDim) {
         CacheShape shape = new CacheShape(1, heads, kvHeads, headDim, 16);
         Calibration calibration = Calibrated.calibration(shape, CacheSpec.parse("kvquant"));
@@ -165,7 +173,11 @@ class KvQuantTest {
     void ifEveryNumberIsAnOutlierOnlyItsRoundingToF16IsLost(String options) {
         Calibration all = withoutRanges(CALIBRATION, SHAPE);
         try (PagePool pool = Steps.pool();
-                SequenceCache cache = create("kvquant(k_rope=post, outliers=1, sinks=0" + options.replace(", k_rope=post", "") + ")", SHAPE, all, pool)) {
+                SequenceCache cache = create(
+                        "kvquant(k_rope=post, outliers=1, sinks=0" + options.replace(", k_rope=post", "") + ")",
+                        SHAPE,
+                        all,
+                        pool)) {
             steps.feed(cache, 100);
             TokenStates states = steps.states(0, 0, 100);
             for (int h = 0; h < 2; h++) {
@@ -316,7 +328,8 @@ class KvQuantTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "bits=2", "cap=0", "k_axis=token", "k_rope=post, k_axis=token, bits=4", "threshold=global"})
+    @ValueSource(
+            strings = {"", "bits=2", "cap=0", "k_axis=token", "k_rope=post, k_axis=token, bits=4", "threshold=global"})
     void aPromptGivesTheBytesOfItsTokensOneByOne(String options) throws IOException {
         String spec = "kvquant(" + options + ")";
         for (int n : new int[] {1, 31, 128, 300}) {
@@ -381,7 +394,8 @@ class KvQuantTest {
         long sink = 2 * 1024 * 2;
         CacheSpec spec = CacheSpec.parse("kvquant");
         assertThat(Caches.estimateBytes(spec, shape, 4096)).isEqualTo(3_555_328 + sink);
-        assertThat(Caches.estimateBytes(CacheSpec.parse("kvquant(sinks=0)"), shape, 4096)).isEqualTo(3_555_328);
+        assertThat(Caches.estimateBytes(CacheSpec.parse("kvquant(sinks=0)"), shape, 4096))
+                .isEqualTo(3_555_328);
         double bits = Caches.estimate(spec, shape, 4096).bitsPerElement(shape, 4096);
         assertThat(bits).isBetween(3.38, 3.40);
     }
@@ -488,7 +502,10 @@ class KvQuantTest {
                 .isInstanceOf(CalibrationException.class)
                 .hasMessageContainingAll("outliers=0.01", "outliers=0.02");
         assertThatThrownBy(() -> Caches.create(
-                        CacheSpec.parse("kvquant"), Calibrated.with(SHAPE, Calibrations.NONE), Steps.pool(), Steps.sequential()))
+                        CacheSpec.parse("kvquant"),
+                        Calibrated.with(SHAPE, Calibrations.NONE),
+                        Steps.pool(),
+                        Steps.sequential()))
                 .isInstanceOf(CalibrationException.class);
         CacheShape wider = new CacheShape(2, 4, 4, 64, 64);
         assertThatThrownBy(() -> create("kvquant", wider, CALIBRATION, Steps.pool()))
@@ -504,8 +521,7 @@ class KvQuantTest {
         float[] data = tensor.data().clone();
         data[at] = number;
         tensors.put(name, new Calibration.Tensor(tensor.shape(), data));
-        Calibration damaged =
-                new Calibration("kvquant", CALIBRATION.options(), CALIBRATION.fingerprint(), tensors);
+        Calibration damaged = new Calibration("kvquant", CALIBRATION.options(), CALIBRATION.fingerprint(), tensors);
         assertThatThrownBy(() -> create("kvquant", SHAPE, damaged, Steps.pool()))
                 .isInstanceOf(CalibrationException.class)
                 .hasMessageContainingAll(name, problem);

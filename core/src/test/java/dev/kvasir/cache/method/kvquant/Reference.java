@@ -1,7 +1,7 @@
 package dev.kvasir.cache.method.kvquant;
 
-import dev.kvasir.cache.Calibration;
 import dev.kvasir.cache.CacheShape;
+import dev.kvasir.cache.Calibration;
 import dev.kvasir.cache.Steps;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.kernel.Element;
