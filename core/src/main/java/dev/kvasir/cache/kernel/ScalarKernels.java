@@ -255,6 +255,47 @@ public final class ScalarKernels implements Kernels {
         }
     }
 
+    @Override
+    public void turnedScores(
+            PackedLayout layout,
+            MemorySegment page,
+            int lane,
+            int depthFrom,
+            int half,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] cosines,
+            float[] sines,
+            float[] query,
+            int queryOffset,
+            float[] out,
+            int outOffset) {
+        for (int j = 0; j < PANEL; j++) {
+            float sum = 0;
+            for (int i = 0; i < half; i++) {
+                float a = given(layout, page, lane + j, depthFrom + i, scales, zeros, parameterOffset + i);
+                float b =
+                        given(layout, page, lane + j, depthFrom + half + i, scales, zeros, parameterOffset + half + i);
+                float x = query[queryOffset + i];
+                float y = query[queryOffset + half + i];
+                sum += cosines[i * PANEL + j] * (x * a + y * b) + sines[i * PANEL + j] * (y * a - x * b);
+            }
+            out[outOffset + j] = sum;
+        }
+    }
+
+    private static float given(
+            PackedLayout layout,
+            MemorySegment page,
+            int lane,
+            int depth,
+            float[] scales,
+            float[] zeros,
+            int parameter) {
+        return Math.fma(layout.quantizer().level(layout.code(page, depth, lane)), scales[parameter], zeros[parameter]);
+    }
+
     /** Replaces codes with one scale and zero, those of the fit in {@code work}. */
     private static void encode(
             PackedLayout layout,

@@ -6,9 +6,15 @@ import java.lang.foreign.MemorySegment;
  * The kernels on the Vector API, for any species of 4 to 16 float lanes.
  *
  * <p>The loops live beside this class by what they serve: {@link VectorDense}, {@link VectorElements}, {@link
+ * <<<<<<< HEAD
  * VectorRead} and {@link VectorUnpack} (packed codes, with {@link VectorPlanes}, {@link VectorPairs}, {@link VectorLevels} and
  * {@link VectorTrits} by how codes lie and what they mean, {@link VectorRows} for several rows at once), {@link VectorGiven}
  * (codes read under scales from elsewhere), {@link VectorPack} and {@link VectorCodes} (making them), {@link VectorParameters} and
+ * =======
+ * VectorRead} and {@link VectorUnpack} (packed codes, with {@link VectorPlanes}, {@link VectorLevels} and {@link VectorTrits}
+ * by how codes lie and what they mean, {@link VectorRows} for several rows at once), {@link VectorGiven} and {@link
+ * VectorTurned} (codes read under scales from elsewhere), {@link VectorPack} and {@link VectorCodes} (making them), {@link VectorParameters} and
+ * >>>>>>> kvquant
  * {@link VectorSoftmax}.
  *
  * <p>A rule for who changes them: once a compilation unit holds some seventy vector operations the JIT stops inlining them
@@ -251,6 +257,39 @@ public final class VectorKernels implements Kernels {
             float[] out,
             int outOffset) {
         VectorGiven.unpack(layout, page, lane, depthFrom, depthTo, scales, zeros, parameterOffset, out, outOffset);
+    }
+
+    @Override
+    public void turnedScores(
+            PackedLayout layout,
+            MemorySegment page,
+            int lane,
+            int depthFrom,
+            int half,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] cosines,
+            float[] sines,
+            float[] query,
+            int queryOffset,
+            float[] out,
+            int outOffset) {
+        VectorTurned.scores(
+                layout,
+                page,
+                lane,
+                depthFrom,
+                half,
+                scales,
+                zeros,
+                parameterOffset,
+                cosines,
+                sines,
+                query,
+                queryOffset,
+                out,
+                outOffset);
     }
 
     @Override

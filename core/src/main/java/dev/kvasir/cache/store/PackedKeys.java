@@ -7,6 +7,7 @@ import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.kernel.PackedLayout;
 import dev.kvasir.cache.kernel.PackedLayout.Axis;
+import dev.kvasir.tensor.RotaryBlock;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
@@ -208,6 +209,37 @@ public final class PackedKeys implements BlockKeys, RowKeys {
     public void unpackGiven(int slot, int channelFrom, int channelTo, float[] scales, float[] zeros, float[] tile) {
         int lane = slot % layout.lanes();
         kernels.unpackGiven(layout, page(slot), lane, channelFrom, channelTo, scales, zeros, channelFrom, tile, 0);
+<<<<<<< HEAD
+=======
+    }
+
+    /** Scores of one query, turned back to the slot, against some channels of 32 slots kept before RoPE, under scales as above. */
+    public void turnedScores(
+            int slot,
+            int channelFrom,
+            int channelTo,
+            float[] scales,
+            float[] zeros,
+            RotaryBlock rotary,
+            float[] query,
+            float[] out,
+            int outOffset) {
+        kernels.turnedScores(
+                layout,
+                page(slot),
+                slot % layout.lanes(),
+                channelFrom,
+                (channelTo - channelFrom) / 2,
+                scales,
+                zeros,
+                channelFrom,
+                rotary.cosines(),
+                rotary.sines(),
+                query,
+                0,
+                out,
+                outOffset);
+>>>>>>> kvquant
     }
 
     /** The number that one channel of a slot stands for. */

@@ -5,6 +5,7 @@ import static dev.kvasir.cache.kernel.Element.F16;
 import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
+import dev.kvasir.tensor.RotaryBlock;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
@@ -176,6 +177,39 @@ public final class SlottedOutliers implements Outliers {
                 tile[channel * WIDEST_BLOCK + t] += Float.float16ToFloat((short) entries[i]);
             }
         }
+    }
+
+    @Override
+    public void addTurned(
+            int channelFrom,
+            int channelTo,
+            int slot,
+            RotaryBlock rotary,
+            float[] query,
+            float[] out,
+            int outOffset,
+            Scratch scratch) {
+        int shift = Integer.numberOfTrailingZeros(blockTokens);
+        int half = (channelTo - channelFrom) / 2;
+        int end = Math.min(slot + WIDEST_BLOCK, size);
+        int[] entries = scratch.entries(block.length);
+        for (int token = slot; token < end; token += blockTokens) {
+            int count = run(token, channelFrom << shift, channelTo << shift, entries);
+            for (int i = 0; i < count; i++) {
+                int t = token - slot + ((entries[i] >>> 16) & (blockTokens - 1));
+                int channel = (entries[i] >>> (16 + shift)) - channelFrom;
+                float gain = gain(rotary, query, channel, half, t);
+                out[outOffset + t] += gain * Float.float16ToFloat((short) entries[i]);
+            }
+        }
+    }
+
+    /** What a query gains for each unit that is added to a channel of token {@code t} of a block before it is turned. */
+    static float gain(RotaryBlock rotary, float[] query, int channel, int half, int t) {
+        boolean low = channel < half;
+        int at = (low ? channel : channel - half) * WIDEST_BLOCK + t;
+        float other = low ? query[channel + half] : -query[channel - half];
+        return rotary.cosines()[at] * query[channel] + rotary.sines()[at] * other;
     }
 
     @Override

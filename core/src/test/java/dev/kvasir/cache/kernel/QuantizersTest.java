@@ -283,6 +283,33 @@ class QuantizersTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("bareLayouts")
+    void scoresTurnedKeysAsTheOracleDoes(PackedLayout layout) {
+        int unit = PackedLayout.UNIT;
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment page = page(arena, layout);
+            for (int half = unit; 2 * half <= layout.depth(); half += unit) {
+                int lane = random.nextInt(layout.lanes() / unit - 1) * unit;
+                int depthFrom = random.nextInt((layout.depth() - 2 * half) / unit + 1) * unit;
+                float[] scales = floats(layout.depth() + 3);
+                float[] zeros = floats(layout.depth() + 3);
+                float[] cosines = floats(half * Kernels.PANEL);
+                float[] sines = floats(half * Kernels.PANEL);
+                float[] query = floats(2 * half + 1);
+                float[] expected = new float[Kernels.PANEL + 2];
+                float[] found = expected.clone();
+                scalar.turnedScores(
+                        layout, page, lane, depthFrom, half, scales, zeros, 3, cosines, sines, query, 1, expected, 2);
+                vector.turnedScores(
+                        layout, page, lane, depthFrom, half, scales, zeros, 3, cosines, sines, query, 1, found, 2);
+                for (int i = 0; i < found.length; i++) {
+                    assertThat(found[i]).isCloseTo(expected[i], within(1e-5f * half + 1e-5f * Math.abs(expected[i])));
+                }
+            }
+        }
+    }
+
     /** Reads random parts: any units of lanes, any depths. */
     private void assertReads(PackedLayout layout, MemorySegment page) {
         int unit = PackedLayout.UNIT;
