@@ -209,8 +209,6 @@ public final class PackedKeys implements BlockKeys, RowKeys {
     public void unpackGiven(int slot, int channelFrom, int channelTo, float[] scales, float[] zeros, float[] tile) {
         int lane = slot % layout.lanes();
         kernels.unpackGiven(layout, page(slot), lane, channelFrom, channelTo, scales, zeros, channelFrom, tile, 0);
-<<<<<<< HEAD
-=======
     }
 
     /** Scores of one query, turned back to the slot, against some channels of 32 slots kept before RoPE, under scales as above. */
@@ -239,7 +237,6 @@ public final class PackedKeys implements BlockKeys, RowKeys {
                 0,
                 out,
                 outOffset);
->>>>>>> kvquant
     }
 
     /** The number that one channel of a slot stands for. */
