@@ -143,6 +143,7 @@ class AttentionTest {
             "mikv",
             "vidkv",
             "gear(variant=gear)",
+            "zipcache(interval=4000)",
             "kvquant"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.

@@ -6,9 +6,9 @@ import java.lang.foreign.MemorySegment;
  * The kernels on the Vector API, for any species of 4 to 16 float lanes.
  *
  * <p>The loops live beside this class by what they serve: {@link VectorDense}, {@link VectorElements}, {@link
- * VectorRead} and {@link VectorUnpack} (packed codes, with {@link VectorPlanes}, {@link VectorLevels} and {@link VectorTrits}
- * by how codes lie and what they mean, {@link VectorRows} for several rows at once), {@link VectorGiven} and {@link
- * VectorTurned} (codes read under scales from elsewhere), {@link VectorPack} and {@link VectorCodes} (making them), {@link VectorParameters} and
+ * VectorRead} and {@link VectorUnpack} (packed codes, with {@link VectorPlanes}, {@link VectorPairs}, {@link VectorLevels} and
+ * {@link VectorTrits} by how codes lie and what they mean, {@link VectorRows} for several rows at once), {@link VectorGiven}
+ * and {@link VectorTurned} (codes read under scales from elsewhere), {@link VectorPack} and {@link VectorCodes} (making them), {@link VectorParameters} and
  * {@link VectorSoftmax}.
  *
  * <p>A rule for who changes them: once a compilation unit holds some seventy vector operations the JIT stops inlining them

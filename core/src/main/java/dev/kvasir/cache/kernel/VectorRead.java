@@ -20,12 +20,13 @@ import jdk.incubator.vector.VectorOperators;
  * <p>With scale s, level u and zero z, {@code sum x (s u + z) = sum (x s) u + sum x z}. Where the scale belongs to the depth
  * (PER_DEPTH), the weights {@code x s} and the second sum are made once for a group of lanes. Where it belongs to the lane
  * (PER_LANE), {@code sum x u} is made for a group of depths and scaled lane by lane. Where there are no scales, one pass does
- * it all. The codes themselves are read by {@link VectorPlanes}, {@link VectorLevels} and {@link VectorTrits}.
+ * it all. The codes themselves are read by {@link VectorPlanes}, {@link VectorPairs},
+ * {@link VectorLevels} and {@link VectorTrits}.
  *
  * <p>Codes are read by whole words: depths of the border words that nobody asked for get weight 0.
  *
  * <pre>
- *   work = weights of a range, whole words | its zeros | sums of the lanes | their scales | their zeros | tables
+ *   work = weights of a range, whole words | its zeros | sums of the lanes | their scales | their zeros | tables, or scales of all groups and then tables
  * </pre>
  */
 final class VectorRead {
@@ -87,7 +88,9 @@ final class VectorRead {
 
     /** Numbers of {@code work}. */
     static int workSize(PackedLayout layout) {
-        return Math.max(tables(layout) + 16 * padded(layout), VectorRows.workSize(layout));
+        int groups = layout.axis() == Axis.PER_DEPTH ? 0 : layout.depth() / layout.group();
+        int ofOne = tables(layout) + (groups + 1) * layout.lanes() + 16 * padded(layout);
+        return Math.max(ofOne, VectorRows.workSize(layout));
     }
 
     static void accumulate(
@@ -109,6 +112,17 @@ final class VectorRead {
             addCodes(layout, page, laneFrom, laneTo, depthFrom, depthTo, work, out, outOffset, total);
         } else if (layout.axis() == Axis.PER_DEPTH) {
             perDepth(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
+        } else if (VectorPairs.serves(layout)
+                && layout.group() % layout.wordDepths() == 0
+                && depthFrom % layout.group() == 0
+                && depthTo % layout.group() == 0) {
+            int pair = 2 * PackedLayout.UNIT;
+            int paired = laneFrom + (laneTo - laneFrom) / pair * pair;
+            wholeGroups(layout, page, laneFrom, paired, depthFrom, depthTo, x, xOffset, out, outOffset, work);
+            if (paired < laneTo) {
+                int o = outOffset + paired - laneFrom;
+                perLane(layout, page, paired, laneTo, depthFrom, depthTo, x, xOffset, out, o, work);
+            }
         } else {
             perLane(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
         }
@@ -193,6 +207,42 @@ final class VectorRead {
         }
     }
 
+    /** {@link #perLane} in one pass over pairs of units. */
+    private static void wholeGroups(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depthFrom,
+            int depthTo,
+            float[] x,
+            int xOffset,
+            float[] out,
+            int outOffset,
+            float[] work) {
+        int lanes = laneTo - laneFrom;
+        int group = layout.group();
+        int groups = (depthTo - depthFrom) / group;
+        int constants = padded(layout);
+        int scales = tables(layout);
+        boolean hasZero = layout.quantizer().zeroFormat() != ZeroFormat.NONE;
+        for (int g = 0; g < groups; g++) {
+            float total = copy(x, xOffset + g * group, group, work, g * group);
+            work[constants + g] = hasZero ? 0 : -layout.quantizer().offset() * total;
+            int at = scales + g * lanes;
+            int parameter = layout.parameterIndex(depthFrom + g * group, laneFrom);
+            VectorParameters.decodeStored(layout, page, parameter, lanes, work, at);
+            if (hasZero) {
+                VectorRows.add(work, at + lanes, lanes, total, out, outOffset);
+            }
+        }
+        int words = group / layout.perWord(0);
+        int after = scales + (groups + 1) * lanes;
+        VectorPairs.add(
+                layout, page, laneFrom, laneTo, depthFrom, words, groups, work, constants, scales, after, out,
+                outOffset);
+    }
+
     /** Copies {@code count} weights and returns their sum. */
     static float copy(float[] x, int xOffset, int count, float[] work, int at) {
         FloatVector sums = FloatVector.zero(F);
@@ -233,6 +283,19 @@ final class VectorRead {
         int units = (laneTo - laneFrom) / PackedLayout.UNIT;
         int tables = tables(layout);
         Quantizer quantizer = layout.quantizer();
+        int paired = VectorPairs.serves(layout) ? units / 2 * 2 * PackedLayout.UNIT : 0;
+        if (paired > 0) {
+            int constants = tables(layout);
+            weights[constants] = constant;
+            int words = words(layout, 0, first, depths);
+            int end = laneFrom + paired;
+            int after = constants + V;
+            VectorPairs.add(
+                    layout, page, laneFrom, end, first, words, 1, weights, constants, -1, after, out, outOffset);
+            laneFrom += paired;
+            outOffset += paired;
+            units -= paired / PackedLayout.UNIT;
+        }
         if (quantizer.isCodebook() && layout.bits() == 3) {
             long low = layout.wordAt(0, first, laneFrom);
             long high = layout.wordAt(1, first, laneFrom);

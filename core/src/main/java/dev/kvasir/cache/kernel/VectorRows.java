@@ -70,9 +70,7 @@ final class VectorRows {
                 int weights = weights(layout, r) + lead;
                 float constant = VectorRead.weigh(count, x, xOffset + r * xStride, work, 0, count, work, weights);
                 int o = outOffset + r * outStride;
-                for (int i = o; i < o + laneTo - laneFrom; i += V) {
-                    FloatVector.fromArray(F, out, i).add(constant).intoArray(out, i);
-                }
+                add(constant, laneTo - laneFrom, out, o);
             }
             addCodes(layout, page, laneFrom, laneTo, depthFrom, depthTo, 0, rows, work, out, outOffset, outStride);
             return;
@@ -155,8 +153,15 @@ final class VectorRows {
         }
     }
 
+    /** {@code out[i] += constant}; a method by itself, see {@link VectorKernels}. */
+    private static void add(float constant, int lanes, float[] out, int o) {
+        for (int i = o; i < o + lanes; i += V) {
+            FloatVector.fromArray(F, out, i).add(constant).intoArray(out, i);
+        }
+    }
+
     /** {@code out[i] += work[at + i] * factor}. */
-    private static void add(float[] work, int at, int lanes, float factor, float[] out, int o) {
+    static void add(float[] work, int at, int lanes, float factor, float[] out, int o) {
         for (int i = 0; i < lanes; i += V) {
             FloatVector.fromArray(F, work, at + i)
                     .fma(FloatVector.broadcast(F, factor), FloatVector.fromArray(F, out, o + i))

@@ -73,7 +73,7 @@ class OutliersTest {
             int[] channels = row.keySet().stream().mapToInt(c -> c).toArray();
             float[] deltas = new float[channels.length];
             for (int i = 0; i < channels.length; i++) {
-                deltas[i] = row.get(channels[i]);
+                deltas[i] = row.getOrDefault(channels[i], 0f);
             }
             store.append(channels, deltas, channels.length);
             model.add(row);

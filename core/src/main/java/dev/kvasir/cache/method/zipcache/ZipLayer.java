@@ -126,7 +126,7 @@ final class ZipLayer implements LayerStore {
     }
 
     private boolean flushes(int count) {
-        return size() == 0 && count > 1 || tail.size() + count >= plan.interval();
+        return (size() == 0 && count > 1) || tail.size() + count >= plan.interval();
     }
 
     /** Tokens of the segment that a flush now would make. */

@@ -120,7 +120,8 @@ final class ZipSegment {
     /** Whether a token, counted from 0, is salient for a head. */
     boolean isHigh(int kvHead, int token) {
         int row = plan.selections() == 1 ? 0 : kvHead;
-        return (selection.number(row * ZipPlan.words(tokens) + token / Integer.SIZE) >>> token % Integer.SIZE & 1) == 1;
+        int word = selection.number(row * ZipPlan.words(tokens) + token / Integer.SIZE);
+        return ((word >>> (token % Integer.SIZE)) & 1) == 1;
     }
 
     /** The factors of all channels; empty if there are none. */
@@ -157,7 +158,7 @@ final class ZipSegment {
             for (int from = 0; from < tokens; from += Integer.SIZE) {
                 int word = 0;
                 for (int i = from; i < Math.min(tokens, from + Integer.SIZE); i++) {
-                    word |= row[i] ? 1 << i - from : 0;
+                    word |= row[i] ? 1 << (i - from) : 0;
                 }
                 selection.append(word);
             }

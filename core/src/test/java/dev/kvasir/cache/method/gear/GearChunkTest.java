@@ -134,7 +134,7 @@ class GearChunkTest {
 
     @Test
     void sharesRoundDownByVector() {
-        // 100 * 0.02 / 2 and 64 * 0.02 / 2: a chunk of 64 keys has no outliers.
+        // 64 * 0.02 / 2 rounds to none; 400 * 0.1 / 2 is whole, if not quite in binary.
         assertThat(GearRig.chunk("gear(variant=gear)", 1, 64, new float[64][64], pool).shape.keyExtremes)
                 .isZero();
         assertThat(GearRig.chunk("gear(variant=gear)", 2, 64, new float[128][128], pool).shape.keyExtremes)

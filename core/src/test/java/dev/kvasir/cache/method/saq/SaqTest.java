@@ -112,11 +112,13 @@ class SaqTest {
         assertThat(r % 2).isOne();
         assertThat(StepDown.nests(from, to)).isTrue();
         int fine = (1 << from) - 1;
+        int wrong = 0;
         for (int i = 0; i < 400_000; i++) {
             double x = random.nextDouble();
             int staged = stepDown((int) Math.rint(x * fine), from, to);
-            assertThat(staged).isEqualTo((int) Math.rint(x * ((1 << to) - 1)));
+            wrong += staged == (int) Math.rint(x * ((1 << to) - 1)) ? 0 : 1;
         }
+        assertThat(wrong).isZero();
         for (int code = 0; code <= fine; code++) {
             assertThat(stepDown(code, from, to)).isEqualTo((code + (r - 1) / 2) / r);
         }
@@ -352,7 +354,7 @@ class SaqTest {
                 "saq(16)"
             })
     void aPromptGivesTheCacheOfItsTokensOneByOne(String spec) {
-        for (int n : new int[] {3, 36, 100, 7 * 32 + 4, 500}) {
+        for (int n : new int[] {3, 36, 7 * 32 + 4, 301}) {
             try (PagePool pool = Steps.pool();
                     SequenceCache prompt = create(spec, pool);
                     SequenceCache single = create(spec, pool);
@@ -367,8 +369,10 @@ class SaqTest {
                 for (SequenceCache other : List.of(single, mixed)) {
                     assertThat(decoded(other)).isDeepEqualTo(decoded(prompt));
                     assertThat(other.footprint()).isEqualTo(prompt.footprint());
-                    assertThat(steps.feed(other, 1)).isEqualTo(steps.feed(prompt.fork(), 1));
                 }
+                float[] expected = steps.feed(prompt, 1);
+                assertThat(steps.feed(single, 1)).isEqualTo(expected);
+                assertThat(steps.feed(mixed, 1)).isEqualTo(expected);
             }
         }
     }

@@ -66,38 +66,43 @@ final class VidContents {
         }
     }
 
-    /** The channels whose spectrum a row is. */
+    /** The channels whose spectrum a row is: the sums of the inverse transforms as they are written. */
     static double[] inverse(float[] z, int n, Spectrum.Kind kind) {
         double[] x = new double[n];
+        double[] cos = new double[n];
+        double[] sin = new double[n];
+        for (int i = 0; i < n; i++) {
+            cos[i] = Math.cos(2 * Math.PI * i / n);
+            sin[i] = Math.sin(2 * Math.PI * i / n);
+        }
         for (int c = 0; c < n; c++) {
             x[c] = switch (kind) {
                 case PLAIN -> z[c];
-                case COMPLEX -> complex(z, n, c);
-                case REAL -> real(z, n, c);
+                case COMPLEX -> complex(z, n, c, cos, sin);
+                case REAL -> real(z, n, c, cos, sin);
             };
         }
         return x;
     }
 
-    private static double complex(float[] z, int n, int c) {
+    private static double complex(float[] z, int n, int c, double[] cos, double[] sin) {
         double sum = 0;
         for (int f = 0; f < n; f++) {
-            double angle = 2 * Math.PI * f * c / n;
-            sum += z[f] * Math.cos(angle) - z[n + f] * Math.sin(angle);
+            sum += z[f] * cos[f * c % n] - z[n + f] * sin[f * c % n];
         }
         return sum / Math.sqrt(n);
     }
 
     /** x_c = (X_0 + 2 sum over 0 &lt; f &lt; n/2 of Re(X_f e^(i angle)) + X_(n/2) cos(pi c)) / sqrt(n), X_f unpacked from the slots. */
-    private static double real(float[] z, int n, int c) {
+    private static double real(float[] z, int n, int c, double[] cos, double[] sin) {
         int reals = n / 2 + 1;
         double sum = z[0];
         for (int f = 1; f < reals; f++) {
-            double angle = 2 * Math.PI * f * c / n;
+            int angle = f * c % n;
             if (2 * f == n) {
-                sum += z[f] * Math.cos(angle);
+                sum += z[f] * cos[angle];
             } else {
-                sum += Math.sqrt(2) * (z[f] * Math.cos(angle) - z[reals + f - 1] * Math.sin(angle));
+                sum += Math.sqrt(2) * (z[f] * cos[angle] - z[reals + f - 1] * sin[angle]);
             }
         }
         return sum / Math.sqrt(n);

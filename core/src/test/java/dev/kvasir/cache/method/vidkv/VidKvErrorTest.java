@@ -63,11 +63,6 @@ class VidKvErrorTest {
     private static TokenStates states(int count, float[] keys, float[] values) {
         return new TokenStates() {
             @Override
-            public float[] residual() {
-                throw new AssertionError("asked for the residual stream");
-            }
-
-            @Override
             public int count() {
                 return count;
             }
@@ -80,6 +75,11 @@ class VidKvErrorTest {
             @Override
             public float[] input() {
                 throw new AssertionError("asked for the input");
+            }
+
+            @Override
+            public float[] residual() {
+                throw new AssertionError("asked for the residual");
             }
 
             @Override

@@ -80,7 +80,7 @@ final class ZipReference {
                 round(values.get(h).get(t));
             }
         }
-        if (length == 0 && count > 1 || tail + count >= interval) {
+        if ((length == 0 && count > 1) || tail + count >= interval) {
             flush();
         }
         return out;
