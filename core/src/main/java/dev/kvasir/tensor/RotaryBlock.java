@@ -68,6 +68,16 @@ public final class RotaryBlock {
         }
     }
 
+    /** Cosines of pair {@code i} and offset {@code j} at {@code [i][j]}, {@code [headDim / 2][32]}; nobody writes to it. */
+    public float[] cosines() {
+        return cosines;
+    }
+
+    /** Sines, as {@link #cosines}. */
+    public float[] sines() {
+        return sines;
+    }
+
     /**
      * What {@link #turn} and inner products with one query would give, without writing the turned keys: {@code out[j]} for the
      * block's 32 tokens.

@@ -86,7 +86,6 @@ class CacheLifeTest {
                 "saq(segment=32)",
                 "rotatekv(reorder=off)",
                 "vidkv",
-                "rotatekv(reorder=off)",
                 "kvquant"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
@@ -299,7 +298,6 @@ class CacheLifeTest {
                 "mikv",
                 "mikv(0.4, rule=count, importance_bits=8)",
                 "mikv(bits=0)",
-                "rotatekv(reorder=off)",
                 "kvquant(bits=2)",
                 "kvquant(cap=0)"
             })

@@ -169,7 +169,7 @@ public final class Tiers {
 
     /** Orders tokens by score, then by position. */
     private static long rank(float score, int position) {
-        return (long) Float.floatToRawIntBits(score) << 32 | position;
+        return ((long) Float.floatToRawIntBits(score) << 32) | position;
     }
 
     private static boolean leaves(float score, int position, long last, int exempt) {
@@ -215,7 +215,7 @@ public final class Tiers {
                 if (leaverCount == leavers.length) {
                     leavers = Arrays.copyOf(leavers, 2 * leaverCount);
                 }
-                leavers[leaverCount++] = (long) high.position(slot) << 32 | slot;
+                leavers[leaverCount++] = ((long) high.position(slot) << 32) | slot;
             }
         }
         Arrays.sort(leavers, 0, leaverCount);

@@ -183,21 +183,54 @@ public interface Kernels {
 
     /**
      * As {@link #unpack} for codes of a codebook of which nothing is stored (see {@link #packGiven}), with the scale and the zero
-     * of each depth from the caller: keys whose channels have scales known beforehand. Depths are cut at multiples of 16.
+     * of each depth from the caller: a panel of keys whose channels have scales known beforehand.
+     *
+     * @param lane first of 32, a multiple of 16
+     * @param depthFrom a multiple of 16, as is {@code depthTo}
+     * @param out receives {@code [depthTo - depthFrom][32]}
      */
     void unpackGiven(
             PackedLayout layout,
             MemorySegment page,
-            int laneFrom,
-            int laneTo,
+            int lane,
             int depthFrom,
             int depthTo,
             float[] scales,
             float[] zeros,
             int parameterOffset,
             float[] out,
-            int outOffset,
-            int outStride);
+            int outOffset);
+
+    /**
+     * Scores one query against a panel of keys kept before RoPE, straight from the codes of {@link #unpackGiven}. With {@code k}
+     * the unpacked key of lane {@code j} and pairs of channels {@code i, i + half}:
+     *
+     * <pre>
+     *   out[j] = sum over i of cos[i][j] (q[i] k[i] + q[i + half] k[i + half]) + sin[i][j] (q[i + half] k[i] - q[i] k[i + half])
+     * </pre>
+     *
+     * @param lane first of 32, a multiple of 16
+     * @param depthFrom first channel of the head, a multiple of 16
+     * @param half channels of half a head, a multiple of 16
+     * @param cosines {@code [half][32]}, sines likewise
+     * @param query {@code [2 * half]}
+     * @param out receives 32 numbers
+     */
+    void turnedScores(
+            PackedLayout layout,
+            MemorySegment page,
+            int lane,
+            int depthFrom,
+            int half,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] cosines,
+            float[] sines,
+            float[] query,
+            int queryOffset,
+            float[] out,
+            int outOffset);
 
     /** The largest of {@code count} numbers; negative infinity if none. */
     float max(float[] x, int offset, int count);

@@ -237,24 +237,63 @@ public final class ScalarKernels implements Kernels {
     public void unpackGiven(
             PackedLayout layout,
             MemorySegment page,
-            int laneFrom,
-            int laneTo,
+            int lane,
             int depthFrom,
             int depthTo,
             float[] scales,
             float[] zeros,
             int parameterOffset,
             float[] out,
-            int outOffset,
-            int outStride) {
-        for (int j = depthFrom; j < depthTo; j++) {
-            float scale = scales[parameterOffset + j - depthFrom];
-            float zero = zeros[parameterOffset + j - depthFrom];
-            for (int lane = laneFrom; lane < laneTo; lane++) {
-                float level = layout.quantizer().level(layout.code(page, j, lane));
-                out[outOffset + (j - depthFrom) * outStride + lane - laneFrom] = Math.fma(level, scale, zero);
+            int outOffset) {
+        for (int j = 0; j < depthTo - depthFrom; j++) {
+            float scale = scales[parameterOffset + j];
+            float zero = zeros[parameterOffset + j];
+            for (int i = 0; i < PANEL; i++) {
+                float level = layout.quantizer().level(layout.code(page, depthFrom + j, lane + i));
+                out[outOffset + j * PANEL + i] = Math.fma(level, scale, zero);
             }
         }
+    }
+
+    @Override
+    public void turnedScores(
+            PackedLayout layout,
+            MemorySegment page,
+            int lane,
+            int depthFrom,
+            int half,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] cosines,
+            float[] sines,
+            float[] query,
+            int queryOffset,
+            float[] out,
+            int outOffset) {
+        for (int j = 0; j < PANEL; j++) {
+            float sum = 0;
+            for (int i = 0; i < half; i++) {
+                float a = given(layout, page, lane + j, depthFrom + i, scales, zeros, parameterOffset + i);
+                float b =
+                        given(layout, page, lane + j, depthFrom + half + i, scales, zeros, parameterOffset + half + i);
+                float x = query[queryOffset + i];
+                float y = query[queryOffset + half + i];
+                sum += cosines[i * PANEL + j] * (x * a + y * b) + sines[i * PANEL + j] * (y * a - x * b);
+            }
+            out[outOffset + j] = sum;
+        }
+    }
+
+    private static float given(
+            PackedLayout layout,
+            MemorySegment page,
+            int lane,
+            int depth,
+            float[] scales,
+            float[] zeros,
+            int parameter) {
+        return Math.fma(layout.quantizer().level(layout.code(page, depth, lane)), scales[parameter], zeros[parameter]);
     }
 
     /** Replaces codes with one scale and zero, those of the fit in {@code work}. */

@@ -1,5 +1,6 @@
 package dev.kvasir.cache.kernel;
 
+import static dev.kvasir.cache.kernel.Kernels.PANEL;
 import static dev.kvasir.cache.kernel.Species.F;
 import static dev.kvasir.cache.kernel.Species.I;
 import static dev.kvasir.cache.kernel.Species.V;
@@ -11,8 +12,9 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Turns a tile of codebook codes into floats under the caller's own scale and zero for each depth: one pass from the words to
- * the numbers, levels looked up as {@link VectorLevels} does.
+ * Turns a panel of codebook codes into floats under the caller's own scale and zero for each depth: one pass from the words to
+ * the numbers, levels looked up as {@link VectorLevels} does. Rows are a panel's width apart, a constant, so that the JIT
+ * checks bounds once for a word.
  */
 final class VectorGiven {
     private static final int UNIT_BYTES = PackedLayout.UNIT * 4;
@@ -22,26 +24,23 @@ final class VectorGiven {
     static void unpack(
             PackedLayout layout,
             MemorySegment page,
-            int laneFrom,
-            int laneTo,
+            int lane,
             int depthFrom,
             int depthTo,
             float[] scales,
             float[] zeros,
             int parameters,
             float[] out,
-            int outOffset,
-            int outStride) {
+            int outOffset) {
         float[] levels = layout.quantizer().levels();
         int depths = depthTo - depthFrom;
-        for (int lane = laneFrom; lane < laneTo; lane += V) {
-            long low = layout.wordAt(0, depthFrom, lane);
-            int o = outOffset + lane - laneFrom;
+        for (int i = 0; i < PANEL; i += V) {
+            long low = layout.wordAt(0, depthFrom, lane + i);
             if (layout.bits() == 3) {
-                long high = layout.wordAt(1, depthFrom, lane);
-                three(levels, page, low, high, depthFrom % 32, depths, scales, zeros, parameters, out, o, outStride);
+                long high = layout.wordAt(1, depthFrom, lane + i);
+                three(levels, page, low, high, depthFrom % 32, depths, scales, zeros, parameters, out, outOffset + i);
             } else {
-                one(levels, layout.bits(), page, low, depthFrom, depths, scales, zeros, parameters, out, o, outStride);
+                one(levels, layout.bits(), page, low, depthFrom, depths, scales, zeros, parameters, out, outOffset + i);
             }
         }
     }
@@ -58,21 +57,18 @@ final class VectorGiven {
             float[] zeros,
             int parameters,
             float[] out,
-            int o,
-            int stride) {
+            int o) {
         int perWord = 32 / width;
         int count = 1 << width;
         int skip = depth % perWord;
         IntVector mask = IntVector.broadcast(I, count - 1);
         IntVector shift = IntVector.broadcast(I, width);
         IntVector lowest = FloatVector.fromArray(F, levels, 0).reinterpretAsInts();
-        int p = parameters;
-        int at = o;
         int i = 0;
         for (int end = perWord - skip; i < depths; end += perWord, offset += UNIT_BYTES) {
             IntVector codes = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN)
                     .lanewise(VectorOperators.LSHR, (perWord - end + i) * width);
-            for (int last = Math.min(end, depths); i < last; i++, p++, at += stride) {
+            for (int last = Math.min(end, depths); i < last; i++) {
                 IntVector index = codes.and(mask);
                 IntVector level = index.selectFrom(lowest);
                 for (int part = V; part < count; part += V) {
@@ -81,8 +77,10 @@ final class VectorGiven {
                     level = level.blend(higher, index.compare(VectorOperators.GE, part));
                 }
                 level.reinterpretAsFloats()
-                        .fma(FloatVector.broadcast(F, scales[p]), FloatVector.broadcast(F, zeros[p]))
-                        .intoArray(out, at);
+                        .fma(
+                                FloatVector.broadcast(F, scales[parameters + i]),
+                                FloatVector.broadcast(F, zeros[parameters + i]))
+                        .intoArray(out, o + i * PANEL);
                 codes = codes.lanewise(VectorOperators.LSHR, shift);
             }
         }
@@ -100,29 +98,28 @@ final class VectorGiven {
             float[] zeros,
             int parameters,
             float[] out,
-            int o,
-            int stride) {
+            int o) {
         IntVector lowest = FloatVector.fromArray(F, levels, 0).reinterpretAsInts();
         IntVector highest = FloatVector.fromArray(F, levels, V == 4 ? 4 : 0).reinterpretAsInts();
-        int p = parameters;
-        int at = o;
-        for (int i = 0; i < depths; i += 16) {
-            int bit = (skip + i) % 32;
-            IntVector c =
-                    IntVector.fromMemorySegment(I, page, low + (i >> 4) * (long) UNIT_BYTES, ByteOrder.LITTLE_ENDIAN);
+        for (int first = 0; first < depths; first += 16) {
+            int bit = (skip + first) % 32;
+            IntVector c = IntVector.fromMemorySegment(
+                    I, page, low + (first >> 4) * (long) UNIT_BYTES, ByteOrder.LITTLE_ENDIAN);
             IntVector d = IntVector.fromMemorySegment(
-                            I, page, high + ((skip + i) >> 5) * (long) UNIT_BYTES, ByteOrder.LITTLE_ENDIAN)
+                            I, page, high + ((skip + first) >> 5) * (long) UNIT_BYTES, ByteOrder.LITTLE_ENDIAN)
                     .lanewise(VectorOperators.LSHR, bit)
                     .lanewise(VectorOperators.LSHL, 2);
-            for (int last = p + 16; p < last; p++, at += stride) {
+            for (int i = first; i < first + 16; i++) {
                 IntVector index = c.and(3).or(d.and(4));
                 IntVector level = index.selectFrom(lowest);
                 if (V == 4) {
                     level = level.blend(index.selectFrom(highest), index.compare(VectorOperators.GE, 4));
                 }
                 level.reinterpretAsFloats()
-                        .fma(FloatVector.broadcast(F, scales[p]), FloatVector.broadcast(F, zeros[p]))
-                        .intoArray(out, at);
+                        .fma(
+                                FloatVector.broadcast(F, scales[parameters + i]),
+                                FloatVector.broadcast(F, zeros[parameters + i]))
+                        .intoArray(out, o + i * PANEL);
                 c = c.lanewise(VectorOperators.LSHR, 2);
                 d = d.lanewise(VectorOperators.LSHR, 1);
             }

@@ -7,8 +7,9 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>The loops live beside this class by what they serve: {@link VectorDense}, {@link VectorElements}, {@link
  * VectorRead} and {@link VectorUnpack} (packed codes, with {@link VectorPlanes}, {@link VectorPairs}, {@link VectorLevels} and
- * {@link VectorTrits} by how codes lie and what they mean, {@link VectorRows} for several rows at once), {@link VectorGiven}
- * (codes read under scales from elsewhere), {@link VectorPack} and {@link VectorCodes} (making them), {@link VectorParameters} and
+ * {@link VectorTrits} by how codes lie and what they mean, {@link VectorRows} for several rows at once), {@link VectorGiven} and
+ * {@link VectorTurned} (codes read under scales from elsewhere), {@link VectorPack} and {@link VectorCodes} (making them),
+ * {@link VectorParameters} and
  * {@link VectorSoftmax}.
  *
  * <p>A rule for who changes them: once a compilation unit holds some seventy vector operations the JIT stops inlining them
@@ -242,29 +243,48 @@ public final class VectorKernels implements Kernels {
     public void unpackGiven(
             PackedLayout layout,
             MemorySegment page,
-            int laneFrom,
-            int laneTo,
+            int lane,
             int depthFrom,
             int depthTo,
             float[] scales,
             float[] zeros,
             int parameterOffset,
             float[] out,
-            int outOffset,
-            int outStride) {
-        VectorGiven.unpack(
+            int outOffset) {
+        VectorGiven.unpack(layout, page, lane, depthFrom, depthTo, scales, zeros, parameterOffset, out, outOffset);
+    }
+
+    @Override
+    public void turnedScores(
+            PackedLayout layout,
+            MemorySegment page,
+            int lane,
+            int depthFrom,
+            int half,
+            float[] scales,
+            float[] zeros,
+            int parameterOffset,
+            float[] cosines,
+            float[] sines,
+            float[] query,
+            int queryOffset,
+            float[] out,
+            int outOffset) {
+        VectorTurned.scores(
                 layout,
                 page,
-                laneFrom,
-                laneTo,
+                lane,
                 depthFrom,
-                depthTo,
+                half,
                 scales,
                 zeros,
                 parameterOffset,
+                cosines,
+                sines,
+                query,
+                queryOffset,
                 out,
-                outOffset,
-                outStride);
+                outOffset);
     }
 
     @Override

@@ -5,6 +5,7 @@ import static dev.kvasir.cache.kernel.Element.F16;
 import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
+import dev.kvasir.tensor.RotaryBlock;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
@@ -128,6 +129,30 @@ public final class CountedOutliers implements Outliers {
                     break;
                 }
                 tile[(channel - channelFrom) * PANEL + token - slot] += Float.float16ToFloat((short) entry);
+            }
+        }
+    }
+
+    @Override
+    public void addTurned(
+            int channelFrom,
+            int channelTo,
+            int slot,
+            RotaryBlock rotary,
+            float[] query,
+            float[] out,
+            int outOffset,
+            Scratch scratch) {
+        int half = (channelTo - channelFrom) / 2;
+        for (int token = slot; token < Math.min(slot + PANEL, size); token++) {
+            int end = end(token);
+            for (int i = first(end(token - 1), end, channelFrom); i < end; i++) {
+                int channel = (get(entries, i) >>> 16) - channelFrom;
+                if (channel >= 2 * half) {
+                    break;
+                }
+                float gain = SlottedOutliers.gain(rotary, query, channel, half, token - slot);
+                out[outOffset + token - slot] += gain * Float.float16ToFloat((short) get(entries, i));
             }
         }
     }

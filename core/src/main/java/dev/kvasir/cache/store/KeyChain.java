@@ -110,7 +110,8 @@ public final class KeyChain implements KeyReader {
             return;
         }
         // A store wants to start at a whole panel, and what is before belongs to the part before.
-        int stride = to - start + PANEL;
+        // As long as any tile's, so that a part that grows does not make it grow token by token.
+        int stride = Math.max(Scratch.TILE + 2 * PANEL, to - start + PANEL);
         float[] whole = scratch.chained(rows * stride);
         part.scores(queries, query, rows, start, to, whole, 0, stride, scratch);
         for (int r = 0; r < rows; r++) {

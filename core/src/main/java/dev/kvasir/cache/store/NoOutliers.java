@@ -2,6 +2,7 @@ package dev.kvasir.cache.store;
 
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
+import dev.kvasir.tensor.RotaryBlock;
 import java.io.DataInput;
 import java.io.DataOutput;
 
@@ -27,6 +28,17 @@ final class NoOutliers implements Outliers {
 
     @Override
     public void addTo(int channelFrom, int channelTo, int slot, float[] tile, Scratch scratch) {}
+
+    @Override
+    public void addTurned(
+            int channelFrom,
+            int channelTo,
+            int slot,
+            RotaryBlock rotary,
+            float[] query,
+            float[] out,
+            int outOffset,
+            Scratch scratch) {}
 
     @Override
     public void addWeighted(

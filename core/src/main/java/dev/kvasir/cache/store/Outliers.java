@@ -2,6 +2,7 @@ package dev.kvasir.cache.store;
 
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
+import dev.kvasir.tensor.RotaryBlock;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
@@ -40,6 +41,23 @@ public sealed interface Outliers permits SlottedOutliers, CountedOutliers, NoOut
      * @param tile {@code [channelTo - channelFrom][32]}
      */
     void addTo(int channelFrom, int channelTo, int slot, float[] tile, Scratch scratch);
+
+    /**
+     * Keys before RoPE: adds to the scores of 32 tokens what one query gains by the deltas once they are turned.
+     *
+     * @param slot of the first, a multiple of 32
+     * @param query turned back to the slot, {@code [channelTo - channelFrom]}
+     * @param out the scores
+     */
+    void addTurned(
+            int channelFrom,
+            int channelTo,
+            int slot,
+            RotaryBlock rotary,
+            float[] query,
+            float[] out,
+            int outOffset,
+            Scratch scratch);
 
     /**
      * Values: {@code out[r][channel - channelFrom] += weights[r][i] * delta} for the entries of token {@code from + i}.

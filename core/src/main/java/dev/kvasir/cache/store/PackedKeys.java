@@ -7,6 +7,7 @@ import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.kernel.PackedLayout;
 import dev.kvasir.cache.kernel.PackedLayout.Axis;
+import dev.kvasir.tensor.RotaryBlock;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
@@ -207,19 +208,35 @@ public final class PackedKeys implements BlockKeys, RowKeys {
     /** As {@link #unpack(int, int, int, float[], Scratch)}, under the scales and zeros of the channels, which are not stored: {@code scales[0]} is that of channel 0. */
     public void unpackGiven(int slot, int channelFrom, int channelTo, float[] scales, float[] zeros, float[] tile) {
         int lane = slot % layout.lanes();
-        kernels.unpackGiven(
+        kernels.unpackGiven(layout, page(slot), lane, channelFrom, channelTo, scales, zeros, channelFrom, tile, 0);
+    }
+
+    /** Scores of one query, turned back to the slot, against some channels of 32 slots kept before RoPE, under scales as above. */
+    public void turnedScores(
+            int slot,
+            int channelFrom,
+            int channelTo,
+            float[] scales,
+            float[] zeros,
+            RotaryBlock rotary,
+            float[] query,
+            float[] out,
+            int outOffset) {
+        kernels.turnedScores(
                 layout,
                 page(slot),
-                lane,
-                lane + PANEL,
+                slot % layout.lanes(),
                 channelFrom,
-                channelTo,
+                (channelTo - channelFrom) / 2,
                 scales,
                 zeros,
                 channelFrom,
-                tile,
+                rotary.cosines(),
+                rotary.sines(),
+                query,
                 0,
-                PANEL);
+                out,
+                outOffset);
     }
 
     /** The number that one channel of a slot stands for. */

@@ -5,6 +5,7 @@ import static dev.kvasir.cache.kernel.Element.F16;
 import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
+import dev.kvasir.tensor.RotaryBlock;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
@@ -179,6 +180,39 @@ public final class SlottedOutliers implements Outliers {
     }
 
     @Override
+    public void addTurned(
+            int channelFrom,
+            int channelTo,
+            int slot,
+            RotaryBlock rotary,
+            float[] query,
+            float[] out,
+            int outOffset,
+            Scratch scratch) {
+        int shift = Integer.numberOfTrailingZeros(blockTokens);
+        int half = (channelTo - channelFrom) / 2;
+        int end = Math.min(slot + WIDEST_BLOCK, size);
+        int[] entries = scratch.entries(block.length);
+        for (int token = slot; token < end; token += blockTokens) {
+            int count = run(token, channelFrom << shift, channelTo << shift, entries);
+            for (int i = 0; i < count; i++) {
+                int t = token - slot + ((entries[i] >>> 16) & (blockTokens - 1));
+                int channel = (entries[i] >>> (16 + shift)) - channelFrom;
+                float gain = gain(rotary, query, channel, half, t);
+                out[outOffset + t] += gain * Float.float16ToFloat((short) entries[i]);
+            }
+        }
+    }
+
+    /** What a query gains for each unit that is added to a channel of token {@code t} of a block before it is turned. */
+    static float gain(RotaryBlock rotary, float[] query, int channel, int half, int t) {
+        boolean low = channel < half;
+        int at = (low ? channel : channel - half) * WIDEST_BLOCK + t;
+        float other = low ? query[channel + half] : -query[channel - half];
+        return rotary.cosines()[at] * query[channel] + rotary.sines()[at] * other;
+    }
+
+    @Override
     public void addWeighted(
             int channelFrom,
             int channelTo,
@@ -203,13 +237,31 @@ public final class SlottedOutliers implements Outliers {
             for (int r = 0; r < rows; r++) {
                 int o = outOffset + r * headDim - channelFrom;
                 int w = weightOffset + r * weightStride + token - from;
-                for (int i = 0; i < count; i++) {
-                    int key = entries[i] >>> 16;
-                    float delta = Float.float16ToFloat((short) entries[i]);
-                    out[o + (key >>> shift)] += weights[w + (key & (blockTokens - 1))] * delta;
-                }
+                add(entries, count, shift, weights, w, out, o);
             }
         }
+    }
+
+    /**
+     * {@code out[o + channel] += weights[w + token] * delta} for each entry, in four places of the run by turns: neighbours are
+     * of the same channel, and each would wait for the sum of the one before.
+     */
+    private static void add(int[] entries, int count, int shift, float[] weights, int w, float[] out, int o) {
+        int quarter = count / 4;
+        for (int i = 0; i < quarter; i++) {
+            addOne(entries[i], shift, weights, w, out, o);
+            addOne(entries[quarter + i], shift, weights, w, out, o);
+            addOne(entries[2 * quarter + i], shift, weights, w, out, o);
+            addOne(entries[3 * quarter + i], shift, weights, w, out, o);
+        }
+        for (int i = 4 * quarter; i < count; i++) {
+            addOne(entries[i], shift, weights, w, out, o);
+        }
+    }
+
+    private static void addOne(int entry, int shift, float[] weights, int w, float[] out, int o) {
+        int key = entry >>> 16;
+        out[o + (key >>> shift)] += weights[w + (key & ((1 << shift) - 1))] * Float.float16ToFloat((short) entry);
     }
 
     /** Moves the entries of a block's tokens {@code from} to {@code to - 1} to the front; returns how many. */

@@ -269,19 +269,43 @@ class QuantizersTest {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment page = page(arena, layout);
             for (int trial = 0; trial < 6; trial++) {
-                int laneFrom = random.nextInt(lanes / unit) * unit;
-                int laneTo = laneFrom + (1 + random.nextInt((lanes - laneFrom) / unit)) * unit;
+                int lane = random.nextInt(lanes / unit - 1) * unit;
                 int depthFrom = random.nextInt(layout.depth() / unit) * unit;
                 int depthTo = depthFrom + (1 + random.nextInt((layout.depth() - depthFrom) / unit)) * unit;
                 float[] scales = floats(layout.depth() + 3);
                 float[] zeros = floats(layout.depth() + 3);
-                float[] expected = new float[layout.depth() * (lanes + 1)];
+                float[] expected = new float[layout.depth() * Kernels.PANEL + 2];
                 float[] found = expected.clone();
-                scalar.unpackGiven(
-                        layout, page, laneFrom, laneTo, depthFrom, depthTo, scales, zeros, 3, expected, 2, lanes + 1);
-                vector.unpackGiven(
-                        layout, page, laneFrom, laneTo, depthFrom, depthTo, scales, zeros, 3, found, 2, lanes + 1);
+                scalar.unpackGiven(layout, page, lane, depthFrom, depthTo, scales, zeros, 3, expected, 2);
+                vector.unpackGiven(layout, page, lane, depthFrom, depthTo, scales, zeros, 3, found, 2);
                 assertThat(found).isEqualTo(expected);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("bareLayouts")
+    void scoresTurnedKeysAsTheOracleDoes(PackedLayout layout) {
+        int unit = PackedLayout.UNIT;
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment page = page(arena, layout);
+            for (int half = unit; 2 * half <= layout.depth(); half += unit) {
+                int lane = random.nextInt(layout.lanes() / unit - 1) * unit;
+                int depthFrom = random.nextInt((layout.depth() - 2 * half) / unit + 1) * unit;
+                float[] scales = floats(layout.depth() + 3);
+                float[] zeros = floats(layout.depth() + 3);
+                float[] cosines = floats(half * Kernels.PANEL);
+                float[] sines = floats(half * Kernels.PANEL);
+                float[] query = floats(2 * half + 1);
+                float[] expected = new float[Kernels.PANEL + 2];
+                float[] found = expected.clone();
+                scalar.turnedScores(
+                        layout, page, lane, depthFrom, half, scales, zeros, 3, cosines, sines, query, 1, expected, 2);
+                vector.turnedScores(
+                        layout, page, lane, depthFrom, half, scales, zeros, 3, cosines, sines, query, 1, found, 2);
+                for (int i = 0; i < found.length; i++) {
+                    assertThat(found[i]).isCloseTo(expected[i], within(1e-5f * half + 1e-5f * Math.abs(expected[i])));
+                }
             }
         }
     }

@@ -37,9 +37,18 @@ public final class DefaultCaches {
                         "exact(f16)",
                         "block(q8_0)",
                         "block(q4_0)",
-                        "block(q4_0, rotate=true)",
+                        "qserve",
+                        "bfp",
                         "kivi(bits=4)",
                         "kivi(bits=2)",
+                        "gear",
+                        "saq",
+                        "turboquant(bits=3, keys=mse)",
+                        "kvquant(bits=3)",
+                        "rotatekv",
+                        "mikv",
+                        "zipcache",
+                        "vidkv",
                         CONTROL)
                 .map(CacheSpec::parse)
                 .toList();

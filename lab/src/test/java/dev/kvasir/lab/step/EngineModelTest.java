@@ -3,6 +3,7 @@ package dev.kvasir.lab.step;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.kvasir.KvasirException;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.lab.compare.DefaultCaches;
@@ -35,7 +36,15 @@ class EngineModelTest {
                 Workers workers = Workers.of(1)) {
             EngineModel engine = new EngineModel(model, pool, workers);
             List<Sequence> together = new ArrayList<>();
-            DefaultCaches.all().forEach(spec -> together.add(engine.open(spec)));
+            for (CacheSpec spec : DefaultCaches.all()) {
+                try {
+                    together.add(engine.open(spec));
+                } catch (KvasirException e) {
+                    // Wants a calibration, or heads of more channels, than this model has.
+                    assertThat(e).hasMessageMatching(".*(calibrat|channels).*");
+                }
+            }
+            assertThat(together).hasSizeGreaterThan(10);
             engine.feedAll(together, tokens, 0, 200);
             for (Sequence shared : together) {
                 try (Sequence alone = engine.open(shared.spec())) {

@@ -11,13 +11,38 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Chunks in saved caches: tokens, rank, then both pages. */
+/** Chunks in saved caches: how many, then of each its tokens, rank and both pages. */
 final class ChunkFile {
     private static final int PIECE = 1 << 16;
 
     private ChunkFile() {}
 
-    static void write(Chunk chunk, DataOutput out) throws IOException {
+    static void write(List<Chunk> chunks, DataOutput out) throws IOException {
+        out.writeInt(chunks.size());
+        for (Chunk chunk : chunks) {
+            write(chunk, out);
+        }
+    }
+
+    /** Adds the chunks of a cache of {@code size} tokens, which leave less than a buffer. */
+    static void read(GearPlan plan, DataInput in, List<Chunk> chunks, int size, PagePool pool) throws IOException {
+        int found = in.readInt();
+        if (found < 0 || found > size / plan.buffer) {
+            throw new CacheFileException(
+                    "gear chunks: found " + found + ", allowed for " + size + " tokens are 0 to " + size / plan.buffer);
+        }
+        int tokens = 0;
+        for (int i = 0; i < found; i++) {
+            chunks.add(read(plan, in, tokens, size, pool));
+            tokens = chunks.getLast().end();
+        }
+        if (size - tokens >= plan.buffer) {
+            throw new CacheFileException("gear chunks: " + tokens + " of " + size + " tokens, which leaves "
+                    + (size - tokens) + " for a buffer of " + plan.buffer);
+        }
+    }
+
+    private static void write(Chunk chunk, DataOutput out) throws IOException {
         out.writeInt(chunk.shape.tokens);
         out.writeInt(chunk.shape.rank);
         byte[] piece = new byte[PIECE];
@@ -34,7 +59,7 @@ final class ChunkFile {
      * The chunk that begins at slot {@code start}, in a cache of {@code size} tokens. Takes its pages only when their bytes have
      * arrived.
      */
-    static Chunk read(GearPlan plan, DataInput in, int start, int size, PagePool pool) throws IOException {
+    private static Chunk read(GearPlan plan, DataInput in, int start, int size, PagePool pool) throws IOException {
         int tokens = in.readInt();
         if (tokens <= 0 || tokens > size - start || tokens % plan.buffer != 0) {
             throw new CacheFileException("gear chunk at token " + start + ": found " + tokens

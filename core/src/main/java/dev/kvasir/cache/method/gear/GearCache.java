@@ -73,7 +73,12 @@ public final class GearCache implements CacheMethod {
                         "2 bits, bytes against F16: KIVI with groups of 64 21.7 %, GEAR-L 23.6 %, GEAR 27.6 %",
                         "4 bits, bytes against F16: KCVT 27.1 %, GEAR-L 29.0 %, GEAR 31.0 %",
                         "peak memory up to 2.39 times less, throughput 2.10 to 5.07 times as high as F16"),
-                List.of());
+                List.of(
+                        "kvasir-tiny, 2,048 tokens, 2 bits: KL divergence 0.0165 of the backbone alone (perplexity 2.717, exact"
+                                + " 2.670), 0.0127 of gear-l (2.705), 0.0114 of gear (2.708)",
+                        "kvasir-tiny, 2,048 tokens, 4 bits: KL divergence 2.88e-04 of the backbone alone, 2.17e-04 of gear-l",
+                        "its heads of 64 channels make factors dear, 1.03 bits of rank 4: the backbone alone with 3 bits takes"
+                                + " as much as gear-l with 2 and has KL divergence 0.00126"));
     }
 
     @Override

@@ -1,6 +1,5 @@
 package dev.kvasir.cache.method.gear;
 
-import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
@@ -299,10 +298,7 @@ final class GearLayer implements LayerStore {
 
     @Override
     public void write(DataOutput out) throws IOException {
-        out.writeInt(chunks.size());
-        for (Chunk chunk : chunks) {
-            ChunkFile.write(chunk, out);
-        }
+        ChunkFile.write(chunks, out);
         for (ChunkBuffer buffer : buffers) {
             buffer.write(out);
         }
@@ -310,21 +306,9 @@ final class GearLayer implements LayerStore {
 
     @Override
     public void read(DataInput in, int size) throws IOException {
-        int found = in.readInt();
-        if (found < 0 || found > size / plan.buffer) {
-            throw new CacheFileException(
-                    "gear chunks: found " + found + ", allowed for " + size + " tokens are 0 to " + size / plan.buffer);
-        }
-        for (int i = 0; i < found; i++) {
-            chunks.add(ChunkFile.read(plan, in, slots.inChunks(), size, pool));
-        }
-        int left = size - slots.inChunks();
-        if (left >= plan.buffer) {
-            throw new CacheFileException("gear chunks: " + slots.inChunks() + " of " + size + " tokens, which leaves "
-                    + left + " for a buffer of " + plan.buffer);
-        }
+        ChunkFile.read(plan, in, chunks, size, pool);
         for (ChunkBuffer buffer : buffers) {
-            buffer.read(in, left);
+            buffer.read(in, size - slots.inChunks());
         }
     }
 

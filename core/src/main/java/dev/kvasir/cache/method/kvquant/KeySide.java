@@ -206,33 +206,40 @@ final class KeySide {
                 table.reach(to);
             }
             for (int slot = from; slot < to; slot += PANEL) {
-                float[] tile = scratch.tile(headDim * PANEL);
-                restore(slot, tile, scratch);
                 int o = outOffset + slot - from;
                 if (turns) {
-                    scoreTurned(slot, queries, queryOffset, rows, tile, out, o, outStride, scratch);
+                    scoreTurned(slot, queries, queryOffset, rows, out, o, outStride, scratch);
                 } else {
+                    float[] tile = scratch.tile(headDim * PANEL);
+                    restore(slot, tile, scratch);
                     kernels.dots(queries, queryOffset, headDim, rows, tile, 0, headDim, out, o, outStride);
                 }
             }
         }
 
+        /** A lone query is scored straight from the codes; for several a panel of keys is restored and turned once. */
         private void scoreTurned(
                 int slot,
                 float[] queries,
                 int queryOffset,
                 int rows,
-                float[] tile,
                 float[] out,
                 int outOffset,
                 int outStride,
                 Scratch scratch) {
             float[] query = scratch.lanes(rows * headDim);
             rotary.turnBack(slot, queries, queryOffset, rows, query, 0);
-            if (rows == 1) {
-                rotary.dots(query, 0, tile, 0, out, outOffset);
+            if (rows == 1
+                    && headDim % (2 * PackedLayout.UNIT) == 0
+                    && options.keys().byChannel()) {
+                KvQuantTables.Ranges ranges = tables.keyRanges();
+                int end = first + headDim;
+                codes.turnedScores(slot, first, end, ranges.scales(), ranges.offsets(), rotary, query, out, outOffset);
+                outliers.addTurned(first, end, slot, rotary, query, out, outOffset, scratch);
                 return;
             }
+            float[] tile = scratch.tile(headDim * PANEL);
+            restore(slot, tile, scratch);
             rotary.turn(tile, 0);
             kernels.dots(query, 0, headDim, rows, tile, 0, headDim, out, outOffset, outStride);
         }

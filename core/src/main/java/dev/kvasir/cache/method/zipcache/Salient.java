@@ -54,7 +54,7 @@ final class Salient {
     static boolean[] highest(float[] scores, int wanted) {
         long[] ranks = new long[scores.length];
         for (int i = 0; i < ranks.length; i++) {
-            ranks[i] = (long) Float.floatToRawIntBits(scores[i]) << 32 | ranks.length - 1 - i;
+            ranks[i] = ((long) Float.floatToRawIntBits(scores[i]) << 32) | (ranks.length - 1 - i);
         }
         Arrays.sort(ranks);
         boolean[] high = new boolean[scores.length];

@@ -120,7 +120,8 @@ final class ZipSegment {
     /** Whether a token, counted from 0, is salient for a head. */
     boolean isHigh(int kvHead, int token) {
         int row = plan.selections() == 1 ? 0 : kvHead;
-        return (selection.number(row * ZipPlan.words(tokens) + token / Integer.SIZE) >>> token % Integer.SIZE & 1) == 1;
+        int word = selection.number(row * ZipPlan.words(tokens) + token / Integer.SIZE);
+        return ((word >>> (token % Integer.SIZE)) & 1) == 1;
     }
 
     /** The factors of all channels; empty if there are none. */

@@ -9,7 +9,6 @@ import dev.kvasir.cache.Steps;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.attention.SequenceCache;
 import dev.kvasir.cache.store.Scratch;
-import java.util.function.IntFunction;
 
 /** A cache of one layer fed with rows of the test's own making. */
 final class GearRig {
@@ -25,13 +24,19 @@ final class GearRig {
 
     /** The only chunk of a prompt with the rows as keys and as values, to which nothing attends. */
     static Chunk chunk(String spec, int kvHeads, int headDim, float[][] rows, PagePool pool) {
+        return chunk(spec, kvHeads, headDim, rows, rows, pool);
+    }
+
+    /** As above, of other values than keys. */
+    static Chunk chunk(String spec, int kvHeads, int headDim, float[][] keys, float[][] values, PagePool pool) {
         CacheShape shape = new CacheShape(1, kvHeads, kvHeads, headDim, 16);
+        int count = keys.length;
         GearLayer layer = layer(create(spec, shape, pool));
-        try (PagePool.Claim claim = pool.claim(layer.wantedBytes(rows.length))) {
-            layer.reserve(rows.length, claim);
+        try (PagePool.Claim claim = pool.claim(layer.wantedBytes(count))) {
+            layer.reserve(count, claim);
         }
         Scratch scratch = new Scratch();
-        layer.begin(states(i -> rows[i], rows.length, 0), noQueries(rows.length, 0));
+        layer.begin(states(flat(keys, 0, count), flat(values, 0, count), count, 0), noQueries(count, 0));
         for (int part = 0; part < layer.appendParts(); part++) {
             layer.append(part, scratch);
         }
@@ -47,7 +52,8 @@ final class GearRig {
         CacheShape shape = cache.shape();
         float[] output = new float[count * shape.heads() * shape.headDim()];
         cache.reserve(count);
-        cache.layer(0).append(states(i -> rows[first + i], count, first));
+        float[] flat = flat(rows, first, count);
+        cache.layer(0).append(states(flat, flat, count, first));
         cache.layer(0).attend(noQueries(count, output.length), output);
         return output;
     }
@@ -71,12 +77,16 @@ final class GearRig {
         };
     }
 
-    private static TokenStates states(IntFunction<float[]> row, int count, int first) {
-        int width = row.apply(0).length;
+    private static float[] flat(float[][] rows, int first, int count) {
+        int width = rows[first].length;
         float[] flat = new float[count * width];
         for (int t = 0; t < count; t++) {
-            System.arraycopy(row.apply(t), 0, flat, t * width, width);
+            System.arraycopy(rows[first + t], 0, flat, t * width, width);
         }
+        return flat;
+    }
+
+    private static TokenStates states(float[] keys, float[] values, int count, int first) {
         return new TokenStates() {
             @Override
             public int count() {
@@ -105,12 +115,12 @@ final class GearRig {
 
             @Override
             public float[] keys() {
-                return flat;
+                return keys;
             }
 
             @Override
             public float[] values() {
-                return flat;
+                return values;
             }
         };
     }

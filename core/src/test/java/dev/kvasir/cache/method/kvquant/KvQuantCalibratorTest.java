@@ -203,8 +203,10 @@ class KvQuantCalibratorTest {
         Calibration one = calibrate("kvquant", keys, keys, 500, Calibrated.sensitivity(SHAPE, 500, 3, 1));
         Calibration other = calibrate("kvquant", keys, keys, 500, Calibrated.sensitivity(SHAPE, 500, 3, factor));
         one.tensors()
-                .forEach((name, tensor) ->
-                        assertThat(other.data(name, tensor.shape().toArray(Integer[]::new))).as(name).isEqualTo(tensor.data()));
+                .forEach((name, tensor) -> assertThat(
+                                other.data(name, tensor.shape().toArray(Integer[]::new)))
+                        .as(name)
+                        .isEqualTo(tensor.data()));
     }
 
     @Test

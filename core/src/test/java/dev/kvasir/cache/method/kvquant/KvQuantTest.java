@@ -517,7 +517,8 @@ class KvQuantTest {
 
     private static void assertDamaged(String name, int at, float number, String problem) {
         Map<String, Calibration.Tensor> tensors = new LinkedHashMap<>(CALIBRATION.tensors());
-        Calibration.Tensor tensor = java.util.Objects.requireNonNull(CALIBRATION.tensors().get(name));
+        Calibration.Tensor tensor =
+                java.util.Objects.requireNonNull(CALIBRATION.tensors().get(name));
         float[] data = tensor.data().clone();
         data[at] = number;
         tensors.put(name, new Calibration.Tensor(tensor.shape(), data));

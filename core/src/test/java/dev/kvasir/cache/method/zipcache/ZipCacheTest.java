@@ -51,20 +51,20 @@ final class ZipCacheTest {
     @ParameterizedTest
     @CsvSource({
         "zipcache, 4, 4, 64",
-        "zipcache, 4, 1, 128",
-        "zipcache, 8, 1, 64",
-        "zipcache, 6, 3, 80",
-        "'zipcache(0.3, scope=layer)', 4, 2, 64",
-        "'zipcache(0.7, v_rows=head, nnz=remaining)', 4, 2, 96",
-        "'zipcache(1, bits_hi=8)', 4, 2, 64",
-        "'zipcache(0, bits_lo=4)', 4, 2, 256",
-        "'zipcache(interval=40, recompress=all)', 4, 2, 64",
-        "'zipcache(interval=37, recent=1, random=0)', 2, 2, 64"
+        "zipcache(interval=30), 4, 1, 128",
+        "zipcache(interval=32), 8, 1, 64",
+        "zipcache(interval=31), 6, 3, 80",
+        "'zipcache(0.3, scope=layer, interval=30)', 4, 2, 64",
+        "'zipcache(0.7, v_rows=head, nnz=remaining, interval=30)', 4, 2, 96",
+        "'zipcache(1, bits_hi=8, interval=30)', 4, 2, 64",
+        "'zipcache(0, bits_lo=4, interval=30)', 4, 2, 256",
+        "'zipcache(interval=30, recompress=all)', 4, 2, 64",
+        "'zipcache(interval=27, recent=1, random=0)', 2, 2, 64"
     })
     void equalsPlainLoops(String spec, int heads, int kvHeads, int d) {
         CacheShape shape = new CacheShape(1, heads, kvHeads, d, 8);
         Steps wide = new Steps(shape, random.nextLong());
-        int interval = spec.contains("interval=40") ? 40 : spec.contains("interval=37") ? 37 : 100;
+        int interval = Steps.settings(spec).number("interval");
         boolean allRows = spec.contains("recent=1");
         ZipReference plain =
                 new ZipReference(shape, wide, new ProbeRows(allRows ? 1 : 0.05, allRows ? 0 : 0.05, interval, 0));
@@ -80,12 +80,12 @@ final class ZipCacheTest {
                 : 0.6;
         try (PagePool pool = Steps.pool();
                 SequenceCache cache = create(spec, shape, pool)) {
-            int[] counts = new int[150];
+            int[] counts = new int[interval == 100 ? 110 : 70];
             Arrays.fill(counts, 1);
-            counts[0] = 60 + random.nextInt(200);
+            counts[0] = 60 + random.nextInt(100);
             counts[1] = 3;
             counts[20] = 5;
-            counts[120] = 130;
+            counts[60] = 45;
             for (int count : counts) {
                 float[] expected = plain.feed(count);
                 Steps.assertClose(wide.feed(cache, count), expected, 1e-5);
