@@ -124,7 +124,8 @@ final class GroupFit {
             constant(format, min, out, at);
             return;
         }
-        // Rounded up where nothing may be clipped: E4M3 is coarse. Where the range is clipped anyway the nearest loses less.
+        // Rounded up where nothing may be clipped: E4M3 is coarse. Where the range is clipped anyway the nearest loses
+        // less.
         float scale = format.round(wanted);
         if (scale == 0 || (scale < wanted && quantizer.constant() == 1)) {
             scale = format.next(scale);
