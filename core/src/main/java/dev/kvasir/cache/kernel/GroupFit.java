@@ -124,9 +124,10 @@ final class GroupFit {
             constant(format, min, out, at);
             return;
         }
-        // Rounded up: a smaller step would clip, and E4M3 is coarse.
+        // Rounded up where nothing may be clipped: E4M3 is coarse. Where the range is clipped anyway the nearest loses
+        // less.
         float scale = format.round(wanted);
-        if (scale < wanted) {
+        if (scale == 0 || (scale < wanted && quantizer.constant() == 1)) {
             scale = format.next(scale);
         }
         scale = Math.max(scale, format.round(Math.abs(low) / 127.5f));

@@ -4,7 +4,6 @@ import dev.kvasir.cache.CacheFileException;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
-import java.util.Arrays;
 
 /**
  * The entries of largest magnitude among those of a prompt's residual stream, which may come in chunks: the tokens they belong
@@ -126,10 +125,5 @@ final class MassiveActivations {
             last = magnitude;
         }
         count = found;
-    }
-
-    @Override
-    public String toString() {
-        return Arrays.toString(Arrays.copyOf(tokens, count)) + Arrays.toString(Arrays.copyOf(magnitudes, count));
     }
 }

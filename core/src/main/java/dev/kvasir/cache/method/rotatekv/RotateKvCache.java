@@ -67,7 +67,14 @@ public final class RotateKvCache implements CacheMethod {
                         "LLaMA-3-8B, the same: 5.75 exact, 6.69; Mistral-7B 4.91, 5.24",
                         "GSM8K with 8 examples, LLaMA-2-13B: 25.40 exact, 25.09 at 2.25 bits (KIVI 24.64 at 2.50)",
                         "LLaMA-2-7B: peak memory 3.97 times lower, decode 2.32 times faster"),
-                List.of());
+                List.of(
+                        "kvasir-tiny, held-out prose, 6 windows of 1,024 tokens: perplexity 77.3 (exact 69.8), KL divergence"
+                                + " 0.209, top-1 74.7 %; without the order 79.7, per token without rotation 79.9; 3 bits"
+                                + " 72.3, 4 bits 70.0",
+                        "the same with planted outlier channels (kvasir convert outliers): 112.6; ordered by magnitude"
+                                + " 136.6, without the order 156.1, rotated after RoPE per head 134.7, not rotated 578.0",
+                        "one layer of 8 KV heads of 128, depth 8,192: decode half as fast as exact(f16), for keys are"
+                                + " rotated back by blocks of 32 tokens on every read"));
     }
 
     @Override

@@ -64,7 +64,7 @@ final class RotateKvReference {
         int most = (1 << bits) - 1;
         float wanted = (float) ((max - min) / most);
         float scale = Float.float16ToFloat(Float.floatToFloat16(wanted));
-        if (scale < wanted) {
+        if (scale < wanted && clip == 1) {
             scale = Float.float16ToFloat((short) (Float.floatToFloat16(wanted) + 1));
         }
         double zero = Math.rint(-min / scale);
