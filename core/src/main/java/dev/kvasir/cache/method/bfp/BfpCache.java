@@ -54,7 +54,9 @@ public final class BfpCache implements CacheMethod {
                         + " large at no cost when the model runs.",
                 "mantissa (4, 6 or 8) + 8/block",
                 List.of("about half the KV memory without significant loss (abstract; no table could be confirmed)"),
-                List.of());
+                List.of(
+                        "kvasir-tiny, 2,048 tokens: perplexity 2.694 (exact 2.670), KL divergence 0.0108, top-1 93.9 %; blocks of 16 0.00925; sort=post-rope 0.00857 and, with blocks of 16, 0.00969",
+                        "kvasir-tiny with planted outlier channels (kvasir convert outliers), 1,024 tokens: KL divergence 0.478, sorted by kvasir convert bfp 0.436; blocks of 16 0.313, sorted 0.272"));
     }
 
     @Override

@@ -70,7 +70,9 @@ public final class MikvCache implements CacheMethod {
                                 + " 99.8 % kept at 3 bits",
                         "MMLU: 43.9 at 25 % of the bytes, 42.7 at 20 %",
                         "Bytes at ratio 0.2, 2 bits: 33, 23, 18, 16 % with important tokens of 16, 8, 4, 2 bits"),
-                List.of());
+                List.of(
+                        "kvasir-tiny, 1,024 tokens: retrieval 100 % and KL divergence 0.00319; 3.1 % and 0.00931 where the same tokens are dropped, 31.3 % where dropping may keep 34 %",
+                        "kvasir-tiny with planted outlier channels (kvasir convert outliers), 1,024 tokens: KL divergence 0.00319, without the balancer 4.81"));
     }
 
     @Override

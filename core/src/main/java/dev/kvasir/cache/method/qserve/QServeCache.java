@@ -55,7 +55,9 @@ public final class QServeCache implements CacheMethod {
                 List.of(
                         "Llama-2-7B, WikiText-2 perplexity at 2,048, W4A8KV4: 5.47 exact, 5.70 with weight groups of 128",
                         "Llama-3-8B, the same: 6.14 exact, 6.76"),
-                List.of());
+                List.of(
+                        "kvasir-tiny, 2,048 tokens, 4 bits: KL divergence 0.00215 (perplexity 2.671, exact 2.670), without smoothing 0.00281; 8 bits 7.81e-06",
+                        "kvasir-tiny with planted outlier channels (kvasir convert outliers), 1,024 tokens, 4 bits: KL divergence 0.00691, without smoothing 0.189"));
     }
 
     @Override

@@ -61,7 +61,9 @@ public final class SaqCache implements CacheMethod {
                 "(p b1 + sum of S (b + 32 / group) over the upper levels + rest (last b + 32 / group)) / N with p = N mod S;"
                         + " the defaults without sinks: 4.00 at 1,024 tokens, 3.25 at 4,096, 3.03 at 32,768",
                 List.of("the abstract claims reasonable quality at lower cost and gives no figures"),
-                List.of());
+                List.of(
+                        "kvasir-tiny, 2,048 tokens: KL divergence 0.00370 (perplexity 2.683, exact 2.670) at 4.34 bits per element; kivi with 2 bits 0.00532 at 3.41",
+                        "kvasir-tiny, 1,024 tokens: KL divergence 2.75e-04, without sinks 4.25e-04"));
     }
 
     @Override

@@ -70,7 +70,9 @@ public final class ZipCache implements CacheMethod {
                         "LLaMA3-8B, GSM8K: 55.88 exact, 53.75 at 4.69x (MiKV 35.48)",
                         "LLaMA3-8B, GSM8K, 4 bits: 49.81 tokenwise, 54.74 channelwise keys and CST values",
                         "LLaMA3-8B, GSM8K, 40 % at 4 bits: 52.54 with all rows as probes, 52.08 with newest and random"),
-                List.of());
+                List.of(
+                        "kvasir-tiny, 1,024 tokens: KL divergence 0.00116 at 4.26 bits per element; 0.00172 where attention is summed, 0.00246 where tokens are drawn; retrieval 96.9, 96.9 and 100 %",
+                        "kvasir-tiny, 2,048 tokens: KL divergence 0.00576 (perplexity 2.683, exact 2.670) at 3.95 bits per element"));
     }
 
     @Override
