@@ -3,6 +3,7 @@ package dev.kvasir.cache.importance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.kvasir.cache.OneStep;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Steps;
 import dev.kvasir.cache.kernel.Element;
@@ -159,7 +160,8 @@ final class ImportanceTest {
         try (PagePool.Claim claim = pool.claim(tiers.wantedBytes(scores.length, highSize))) {
             tiers.reserve(scores.length, highSize, claim);
         }
-        StepRows step = new StepRows(rows, rows, 1, 16, first, scores.length);
+        StepRows step = new StepRows(1, 16);
+        step.take(OneStep.states(first, scores.length, rows, rows), first);
         tiers.admit(step, 0, sums, highSize, recent, new Scratch());
     }
 

@@ -1,7 +1,6 @@
 package dev.kvasir.cache.method.mikv;
 
 import dev.kvasir.cache.CacheFileException;
-import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
@@ -44,7 +43,7 @@ final class MikvLayer implements LayerStore {
     private int prompt;
 
     // The step at hand.
-    private StepRows step = StepRows.NONE;
+    private final StepRows step;
     private float[] queries = NONE;
 
     MikvLayer(MikvPlan plan, PagePool pool, Kernels kernels) {
@@ -58,6 +57,7 @@ final class MikvLayer implements LayerStore {
         this.plan = plan;
         this.balancer = balancer;
         this.heads = heads;
+        step = new StepRows(plan.shape().kvHeads(), plan.shape().headDim());
         sums = new ColumnSums(
                 plan.shape().kvHeads(),
                 RowFilter.ALL,
@@ -133,8 +133,7 @@ final class MikvLayer implements LayerStore {
 
     @Override
     public void begin(TokenStates states, Queries stepQueries) {
-        CacheShape shape = plan.shape();
-        step = StepRows.of(states, shape.kvHeads(), shape.headDim(), tokens);
+        step.take(states, tokens);
         queries = stepQueries.queries();
         if (observer.isEmpty()) {
             sums.begin(size(), step.count());
@@ -164,7 +163,7 @@ final class MikvLayer implements LayerStore {
         prompt = promptAfter(count);
         first = tokens == 0 ? count : first;
         tokens += count;
-        step = StepRows.NONE;
+        step.clear();
         queries = NONE;
     }
 

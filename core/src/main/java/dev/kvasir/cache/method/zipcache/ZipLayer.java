@@ -50,7 +50,7 @@ final class ZipLayer implements LayerStore {
     private @Nullable ZipSegment coming;
 
     // The step at hand.
-    private StepRows step = StepRows.NONE;
+    private final StepRows step;
     private @Nullable ZipFlush flush;
 
     ZipLayer(ZipPlan plan, PagePool pool, Kernels kernels) {
@@ -62,6 +62,7 @@ final class ZipLayer implements LayerStore {
         this.pool = pool;
         this.kernels = kernels;
         this.tail = tail;
+        step = new StepRows(plan.shape().kvHeads(), plan.shape().headDim());
         segments.addAll(sealedSegments);
         probes = plan.probes();
         sums = new ColumnSums(
@@ -190,7 +191,7 @@ final class ZipLayer implements LayerStore {
 
     @Override
     public void begin(TokenStates states, Queries queries) {
-        step = StepRows.of(states, plan.shape().kvHeads(), plan.shape().headDim(), size());
+        step.take(states, size());
         ZipSegment segment = coming;
         if (flushes(step.count()) && segment != null) {
             boolean[][] chosen = Salient.choose(plan, sealed, tail, step.count(), sums, probes);
@@ -243,7 +244,7 @@ final class ZipLayer implements LayerStore {
             rechain();
         }
         dropComing();
-        step = StepRows.NONE;
+        step.clear();
     }
 
     /** Segments stay, and so does what a probe gave: tokens since then can be taken back. */
