@@ -1,7 +1,10 @@
 package dev.kvasir.cache;
 
+import java.util.Optional;
+import dev.kvasir.cache.attention.LayerFactory;
+import dev.kvasir.cache.attention.HeadStores;
+import dev.kvasir.cache.attention.HeadFactory;
 import dev.kvasir.InvalidInputException;
-import dev.kvasir.tensor.Workers;
 import java.util.List;
 
 /** A published way to hold a cache: what the registry knows of it. */
@@ -29,12 +32,26 @@ public interface CacheMethod {
     }
 
     /**
-     * An empty cache.
+     * How the layers of such a cache remember.
      *
-     * @param spec complete and canonical
      * @throws dev.kvasir.InvalidInputException if the settings do not fit each other or the shape
      */
-    RestorableCache create(CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers);
+    default LayerFactory layers(CacheSettings settings, CacheModel model) {
+        return HeadStores.factory(model.shape(), heads(settings, model).orElseThrow());
+    }
+
+    /**
+     * How a head remembers, where heads remember by themselves: what stores the tokens that another method has chosen.
+     * Throws as {@link #layers}.
+     */
+    default Optional<HeadFactory> heads(CacheSettings settings, CacheModel model) {
+        return Optional.empty();
+    }
+
+    /** Why its layers cannot store what another method gives them; empty if they can. */
+    default Optional<String> standsAlone() {
+        return Optional.empty();
+    }
 
     /** Whether it must learn something of the model beforehand, with its default options. */
     default boolean needsCalibration() {
@@ -55,6 +72,6 @@ public interface CacheMethod {
         throw new InvalidInputException(name() + " needs no calibration");
     }
 
-    /** The bytes that a cache of {@code tokens} tokens allocates, by its formula; throws as {@link #create}. */
+    /** The bytes that a cache of {@code tokens} tokens allocates, by its formula; throws as {@link #layers}. */
     Footprint estimate(CacheSettings settings, CacheShape shape, int tokens);
 }

@@ -9,12 +9,22 @@ import dev.kvasir.tensor.RotaryTable;
  * @param shape layers, heads and widths
  * @param rotary the rotary embedding, for caches that hold keys before it
  * @param calibrations what was learnt of the model beforehand
+ * @param projections the weights that make keys and values
+ * @param contextLength tokens it was trained on at most
  * @param reordered whether a conversion has moved the rotary pairs, so that {@code rotary} alone cannot rotate a key
  */
-public record CacheModel(CacheShape shape, RotaryTable rotary, Calibrations calibrations, boolean reordered) {
-    /** A model in the usual rotary order. */
+public record CacheModel(
+        CacheShape shape,
+        RotaryTable rotary,
+        Calibrations calibrations,
+        Projections projections,
+        int contextLength,
+        boolean reordered) {
+    private static final int ANY_LENGTH = Integer.MAX_VALUE;
+
+    /** A model in the usual rotary order, of which neither weights nor length are known. */
     public CacheModel(CacheShape shape, RotaryTable rotary, Calibrations calibrations) {
-        this(shape, rotary, calibrations, false);
+        this(shape, rotary, calibrations, Projections.NONE, ANY_LENGTH, false);
     }
 
     /**

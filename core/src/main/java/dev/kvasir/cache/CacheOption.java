@@ -29,7 +29,9 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
         /** Ranges of token positions, {@code first..last} or one position, joined by plus signs; may be empty. */
         POSITIONS,
         /** The path of a file, which may be empty. */
-        FILE
+        FILE,
+        /** Another cache. */
+        SPEC
     }
 
     /** An option that takes one of a few words or numbers. */
@@ -68,6 +70,11 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
                 "file", Kind.FILE, "", List.of("a path"), "calibration; by default the one that comes with the model");
     }
 
+    /** An option that names another cache, of which {@code allowed} says more. */
+    public static CacheOption spec(String name, String defaultValue, String meaning, String allowed) {
+        return new CacheOption(name, Kind.SPEC, defaultValue, List.of(allowed), meaning);
+    }
+
     /** The values allowed, in words. */
     public String allowedText() {
         return String.join(", ", allowed);
@@ -83,6 +90,8 @@ public record CacheOption(String name, Kind kind, String defaultValue, List<Stri
             case POSITIONS ->
                 value.isEmpty() || Arrays.stream(value.split("\\+", -1)).allMatch(range -> range.matches(RANGE));
             case FILE -> true;
+            // Read, and checked against the registry, by whoever completes it.
+            case SPEC -> true;
         };
         if (!good) {
             throw new InvalidInputException(

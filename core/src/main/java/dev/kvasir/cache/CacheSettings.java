@@ -29,6 +29,11 @@ public final class CacheSettings {
         return Double.parseDouble(text(option));
     }
 
+    /** The cache that an option names, complete and canonical. */
+    public CacheSpec spec(String option) {
+        return CacheSpec.parse(text(option));
+    }
+
     /** The truth of an option. */
     public boolean flag(String option) {
         return Boolean.parseBoolean(text(option));

@@ -1,5 +1,10 @@
 package dev.kvasir.cache;
 
+import dev.kvasir.KvasirException;
+import dev.kvasir.cache.kernel.Kernels;
+import dev.kvasir.cache.attention.HeadFactory;
+import dev.kvasir.cache.attention.LayerFactory;
+import dev.kvasir.cache.attention.SequenceCache;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.attention.SavedCache;
 import dev.kvasir.cache.method.bfp.BfpCache;
@@ -59,7 +64,50 @@ public final class Caches {
 
     private static RestorableCache createEmpty(CacheSpec spec, CacheModel model, PagePool pool, Workers workers) {
         CacheSpec complete = complete(spec);
-        return method(spec.method()).create(complete, new CacheSettings(complete.options()), model, pool, workers);
+        LayerFactory layers = method(spec.method()).layers(new CacheSettings(complete.options()), model);
+        return new SequenceCache(complete, model.shape(), layers, pool, Kernels.best(), workers);
+    }
+
+    /**
+     * How heads remember by the method of {@code spec}, for a method that chooses what they store. Throws as {@link #create},
+     * and if the method's heads do not remember by themselves.
+     *
+     * @param user the method that wants them
+     */
+    public static HeadFactory heads(String user, CacheSpec spec, CacheModel model) {
+        CacheMethod method = method(spec.method());
+        return method.heads(new CacheSettings(complete(spec).options()), model)
+                .orElseThrow(() -> new InvalidInputException(user + " cannot store in " + method.name() + ", "
+                        + method.standsAlone().orElse("whose heads share what they store") + "; it can in "
+                        + names(METHODS.stream()
+                                .filter(candidate -> storesHeads(candidate, model))
+                                .map(CacheMethod::name)
+                                .toList())));
+    }
+
+    private static boolean storesHeads(CacheMethod method, CacheModel model) {
+        try {
+            return method.heads(new CacheSettings(complete(new CacheSpec(method.name(), Map.of())).options()), model)
+                    .isPresent();
+        } catch (KvasirException e) {
+            // Its defaults want something that this model lacks; other options may not.
+            return true;
+        }
+    }
+
+    /**
+     * How layers remember by the method of {@code spec}, for a method that gives them what they store. Throws as {@link
+     * #create}, and if the method's layers want more than that.
+     *
+     * @param user the method that wants them
+     */
+    public static LayerFactory layers(String user, CacheSpec spec, CacheModel model) {
+        CacheMethod method = method(spec.method());
+        if (method.standsAlone().isPresent()) {
+            throw new InvalidInputException(user + " cannot store in " + method.name() + ", "
+                    + method.standsAlone().get());
+        }
+        return method.layers(new CacheSettings(complete(spec).options()), model);
     }
 
     /**
@@ -126,6 +174,9 @@ public final class Caches {
             String value = given.getOrDefault(option.name(), option.defaultValue());
             if (value.startsWith("@")) {
                 value = values.getOrDefault(value.substring(1), value);
+            }
+            if (option.kind() == CacheOption.Kind.SPEC) {
+                value = complete(CacheSpec.parse(value)).toString();
             }
             values.put(option.name(), value);
         }

@@ -1,5 +1,6 @@
 package dev.kvasir.model;
 
+import dev.kvasir.cache.Projections;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.Calibrations;
@@ -53,7 +54,23 @@ public record Model(
                 config.cacheShape(),
                 new RotaryTable(config.rotaryFrequencies()),
                 calibrations,
+                projections(),
+                config.contextLength(),
                 config.ropeBlock().isPresent());
+    }
+
+    private Projections projections() {
+        return new Projections() {
+            @Override
+            public Matrix keys(int layer) {
+                return weights.layers().get(layer).k();
+            }
+
+            @Override
+            public Matrix values(int layer) {
+                return weights.layers().get(layer).v();
+            }
+        };
     }
 
     private static void check(String prefix, Weights.Layer layer, ModelConfig config) {

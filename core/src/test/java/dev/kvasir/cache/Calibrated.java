@@ -23,7 +23,7 @@ public final class Calibrated {
 
     /** A model of that shape with these calibrations. */
     public static CacheModel with(CacheShape shape, Calibrations calibrations) {
-        return new CacheModel(shape, CacheModel.of(shape).rotary(), calibrations);
+        return MadeUpWeights.model(shape, calibrations);
     }
 
     /** A calibration from made-up states, with squares of Gaussian numbers as sensitivities. */
@@ -50,7 +50,7 @@ public final class Calibrated {
     /** What learns for a spec. */
     public static Calibrator calibrator(CacheShape shape, CacheSpec spec) {
         CacheSettings settings = new CacheSettings(Caches.complete(spec).options());
-        return Caches.method(spec.method()).calibrator(settings, CacheModel.of(shape), FINGERPRINT);
+        return Caches.method(spec.method()).calibrator(settings, MadeUpWeights.model(shape, Calibrations.NONE), FINGERPRINT);
     }
 
     /** Squares of Gaussian numbers, times {@code factor}. */

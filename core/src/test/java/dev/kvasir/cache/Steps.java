@@ -18,10 +18,21 @@ import java.util.function.IntConsumer;
 public final class Steps {
     private final CacheShape shape;
     private final long seed;
+    private final boolean projected;
 
     public Steps(CacheShape shape, long seed) {
+        this(shape, seed, false);
+    }
+
+    private Steps(CacheShape shape, long seed, boolean projected) {
         this.shape = shape;
         this.seed = seed;
+        this.projected = projected;
+    }
+
+    /** States whose keys and values are the products of their input with {@link MadeUpWeights}. */
+    public static Steps projected(CacheShape shape, long seed) {
+        return new Steps(shape, seed, true);
     }
 
     /** A pool larger than any test needs. */
@@ -107,6 +118,9 @@ public final class Steps {
     /** The states of a step. */
     public TokenStates states(int layer, int first, int count) {
         int width = shape.kvHeads() * shape.headDim();
+        if (projected) {
+            return new MadeUpWeights(shape).states(first, count, rows(layer, 5, first, count, shape.hiddenSize()), layer);
+        }
         float[] keys = rows(layer, 1, first, count, width);
         float[] values = rows(layer, 2, first, count, width);
         return new TokenStates() {
@@ -135,7 +149,7 @@ public final class Steps {
             @Override
             public float[] keysBeforeRope() {
                 if (keysBeforeRope.length == 0) {
-                    keysBeforeRope = turnedBack(keys, first, count);
+                    keysBeforeRope = turnedBack(keys, first, count, shape.kvHeads());
                 }
                 return keysBeforeRope;
             }
@@ -153,12 +167,12 @@ public final class Steps {
     }
 
     /** Keys before the rotary embedding of {@link CacheModel#of(CacheShape)}. */
-    private float[] turnedBack(float[] keys, int first, int count) {
+    private float[] turnedBack(float[] keys, int first, int count, int heads) {
         int half = shape.headDim() / 2;
         float[] back = keys.clone();
-        for (int i = 0; i < count * shape.kvHeads() * half; i++) {
+        for (int i = 0; i < count * heads * half; i++) {
             int at = i / half * 2 * half + i % half;
-            int position = first + i / half / shape.kvHeads();
+            int position = first + i / half / heads;
             double angle = position * Math.pow(10_000, -(double) (i % half) / half);
             double a = keys[at];
             double b = keys[at + half];
@@ -179,7 +193,7 @@ public final class Steps {
 
             @Override
             public float[] queriesBeforeRope() {
-                throw new AssertionError("asked for queries before RoPE");
+                return turnedBack(queries, first, count, shape.heads());
             }
 
             @Override

@@ -5,6 +5,7 @@ import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
+import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.KeyReader;
 import dev.kvasir.cache.store.Scratch;
 import dev.kvasir.cache.store.TokenStore;
@@ -17,7 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** A layer whose heads remember by themselves: a pair of stores for every KV head, each perhaps in a basis of its own. */
-public final class HeadStores implements LayerStore {
+public final class HeadStores implements SingleLayer {
     private final int headDim;
     private final List<Side> keys;
     private final List<Side> values;
@@ -51,17 +52,21 @@ public final class HeadStores implements LayerStore {
 
     /** Layers of such heads. */
     public static LayerFactory factory(CacheShape shape, HeadFactory heads) {
-        return (layer, pool, kernels) -> {
-            List<Head> stores = new ArrayList<>();
-            List<Transform> keys = new ArrayList<>();
-            List<Transform> values = new ArrayList<>();
-            for (int kvHead = 0; kvHead < shape.kvHeads(); kvHead++) {
-                stores.add(heads.head(layer, kvHead, pool, kernels));
-                keys.add(heads.keyTransform(layer, kvHead));
-                values.add(heads.valueTransform(layer, kvHead));
-            }
-            return new HeadStores(shape.headDim(), stores, keys, values);
-        };
+        return (layer, pool, kernels) -> empty(shape, heads, layer, pool, kernels);
+    }
+
+    /** An empty layer of such heads. */
+    public static HeadStores empty(
+            CacheShape shape, HeadFactory heads, int layer, PagePool pool, Kernels kernels) {
+        List<Head> stores = new ArrayList<>();
+        List<Transform> keys = new ArrayList<>();
+        List<Transform> values = new ArrayList<>();
+        for (int kvHead = 0; kvHead < shape.kvHeads(); kvHead++) {
+            stores.add(heads.head(layer, kvHead, pool, kernels));
+            keys.add(heads.keyTransform(layer, kvHead));
+            values.add(heads.valueTransform(layer, kvHead));
+        }
+        return new HeadStores(shape.headDim(), stores, keys, values);
     }
 
     /** The stores of one head. */

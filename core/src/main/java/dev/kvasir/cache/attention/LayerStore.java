@@ -88,9 +88,6 @@ public interface LayerStore {
     /** Bytes of the pages held, by kind. */
     Footprint footprint();
 
-    /** A second layer with the same content, which shares this one's pages. */
-    LayerStore fork();
-
     /** Writes what {@link #read} needs. */
     void write(DataOutput out) throws IOException;
 

@@ -1,5 +1,7 @@
 package dev.kvasir.cache.attention;
 
+import java.util.ArrayList;
+import java.util.List;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.CacheSpec;
@@ -17,47 +19,60 @@ import java.io.IOException;
 import java.io.OutputStream;
 import org.jspecify.annotations.Nullable;
 
-/** The cache of a sequence whose layers remember by themselves. */
+/** The cache of a sequence: its layers, each with what it remembers. */
 public final class SequenceCache implements RestorableCache {
     private final CacheSpec spec;
     private final CacheShape shape;
     private final PagePool pool;
     private final Kernels kernels;
     private final Workers workers;
+    private final List<LayerGroup> groups;
     private final LayerStore[] stores;
     private final Layer[] layers;
     private final Attention attention;
     private int length;
     private boolean closed;
 
-    /** An empty cache of layers whose heads remember by themselves. */
-    public SequenceCache(
-            CacheSpec spec, CacheShape shape, HeadFactory factory, PagePool pool, Kernels kernels, Workers workers) {
-        this(spec, shape, HeadStores.factory(shape, factory), pool, kernels, workers);
-    }
-
     /** An empty cache. */
     public SequenceCache(
             CacheSpec spec, CacheShape shape, LayerFactory factory, PagePool pool, Kernels kernels, Workers workers) {
-        this(spec, shape, pool, kernels, workers, new LayerStore[shape.layers()]);
-        for (int layer = 0; layer < stores.length; layer++) {
-            stores[layer] = factory.layer(layer, pool, kernels);
-        }
+        this(spec, shape, pool, kernels, workers, groups(shape, factory, pool, kernels));
     }
 
     private SequenceCache(
-            CacheSpec spec, CacheShape shape, PagePool pool, Kernels kernels, Workers workers, LayerStore[] stores) {
+            CacheSpec spec,
+            CacheShape shape,
+            PagePool pool,
+            Kernels kernels,
+            Workers workers,
+            List<LayerGroup> groups) {
         this.spec = spec;
         this.shape = shape;
         this.pool = pool;
         this.kernels = kernels;
         this.workers = workers;
-        this.stores = stores;
+        this.groups = groups;
+        this.stores =
+                groups.stream().flatMap(group -> group.layers().stream()).toArray(LayerStore[]::new);
         this.layers = new Layer[stores.length];
         this.attention = new Attention(shape, kernels, workers);
         for (int layer = 0; layer < layers.length; layer++) {
             layers[layer] = new Layer(layer);
         }
+    }
+
+    private static List<LayerGroup> groups(CacheShape shape, LayerFactory factory, PagePool pool, Kernels kernels) {
+        List<LayerGroup> groups = new ArrayList<>();
+        int layer = 0;
+        while (layer < shape.layers()) {
+            LayerGroup group = factory.group(layer, pool, kernels);
+            groups.add(group);
+            layer += group.layers().size();
+        }
+        if (layer != shape.layers()) {
+            throw new IllegalStateException("groups of " + layer + " layers for a model of " + shape.layers());
+        }
+        return groups;
     }
 
     @Override
@@ -127,10 +142,7 @@ public final class SequenceCache implements RestorableCache {
     @Override
     public KvCache fork() {
         checkBetweenSteps();
-        LayerStore[] copies = new LayerStore[stores.length];
-        for (int layer = 0; layer < copies.length; layer++) {
-            copies[layer] = stores[layer].fork();
-        }
+        List<LayerGroup> copies = groups.stream().map(LayerGroup::fork).toList();
         SequenceCache fork = new SequenceCache(spec, shape, pool, kernels, workers, copies);
         fork.length(length);
         return fork;

@@ -134,7 +134,7 @@ final class LayerStoreTest {
                         new ExactKeys(pages, kernels, Element.F32, SHAPE.headDim(), 64, false),
                         new ExactValues(pages, kernels, Element.F32, SHAPE.headDim(), 64, 0)));
         LayerFactory asking = (layer, pages, kernels) -> new Asking(
-                plain.layer(layer, pages, kernels),
+                (SingleLayer) plain.group(layer, pages, kernels),
                 together,
                 first,
                 Optional.ofNullable(layer == SHAPE.layers() - 1 ? sums : null));
@@ -173,8 +173,8 @@ final class LayerStoreTest {
     }
 
     /** A layer that asks for more than its heads do. */
-    private record Asking(LayerStore inner, boolean together, boolean first, Optional<WeightObserver> watcher)
-            implements LayerStore {
+    private record Asking(SingleLayer inner, boolean together, boolean first, Optional<WeightObserver> watcher)
+            implements SingleLayer {
         Asking {
             watcher.ifPresent(sums -> ((Sums) sums).first = first);
         }
@@ -250,7 +250,7 @@ final class LayerStoreTest {
         }
 
         @Override
-        public LayerStore fork() {
+        public SingleLayer fork() {
             return new Asking(inner.fork(), together, first, watcher);
         }
 

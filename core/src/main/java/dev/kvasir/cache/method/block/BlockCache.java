@@ -1,18 +1,14 @@
 package dev.kvasir.cache.method.block;
 
+import dev.kvasir.cache.attention.HeadFactory;
+import java.util.Optional;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
-import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
-import dev.kvasir.cache.PagePool;
-import dev.kvasir.cache.RestorableCache;
-import dev.kvasir.cache.attention.SequenceCache;
-import dev.kvasir.cache.kernel.Kernels;
-import dev.kvasir.tensor.Workers;
 import java.util.List;
 
 /**
@@ -68,10 +64,8 @@ public final class BlockCache implements CacheMethod {
     }
 
     @Override
-    public RestorableCache create(
-            CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers) {
-        BlockHeads heads = new BlockHeads(settings, model.shape().headDim());
-        return new SequenceCache(spec, model.shape(), heads, pool, Kernels.best(), workers);
+    public Optional<HeadFactory> heads(CacheSettings settings, CacheModel model) {
+        return Optional.of(new BlockHeads(settings, model.shape().headDim()));
     }
 
     @Override

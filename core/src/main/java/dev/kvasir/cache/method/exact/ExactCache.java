@@ -1,22 +1,18 @@
 package dev.kvasir.cache.method.exact;
 
+import dev.kvasir.cache.attention.HeadFactory;
+import java.util.Optional;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
-import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
-import dev.kvasir.cache.PagePool;
-import dev.kvasir.cache.RestorableCache;
 import dev.kvasir.cache.attention.Head;
-import dev.kvasir.cache.attention.SequenceCache;
 import dev.kvasir.cache.kernel.Element;
-import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.ExactKeys;
 import dev.kvasir.cache.store.ExactValues;
-import dev.kvasir.tensor.Workers;
 import java.util.List;
 
 /**
@@ -62,19 +58,12 @@ public final class ExactCache implements CacheMethod {
     }
 
     @Override
-    public RestorableCache create(
-            CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers) {
+    public Optional<HeadFactory> heads(CacheSettings settings, CacheModel model) {
         Element dtype = Element.of(settings.text("dtype"));
         int headDim = model.shape().headDim();
-        return new SequenceCache(
-                spec,
-                model.shape(),
-                (layer, kvHead, pages, kernels) -> new Head(
-                        new ExactKeys(pages, kernels, dtype, headDim, PAGE_TOKENS, false),
-                        new ExactValues(pages, kernels, dtype, headDim, PAGE_TOKENS, 0)),
-                pool,
-                Kernels.best(),
-                workers);
+        return Optional.of((layer, kvHead, pages, kernels) -> new Head(
+                new ExactKeys(pages, kernels, dtype, headDim, PAGE_TOKENS, false),
+                new ExactValues(pages, kernels, dtype, headDim, PAGE_TOKENS, 0)));
     }
 
     @Override

@@ -1,18 +1,14 @@
 package dev.kvasir.cache.method.gear;
 
+import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
-import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
-import dev.kvasir.cache.PagePool;
-import dev.kvasir.cache.RestorableCache;
-import dev.kvasir.cache.attention.SequenceCache;
 import dev.kvasir.cache.kernel.Kernels;
-import dev.kvasir.tensor.Workers;
 import java.util.List;
 
 /**
@@ -125,18 +121,10 @@ public final class GearCache implements CacheMethod {
     }
 
     @Override
-    public RestorableCache create(
-            CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers) {
+    public LayerFactory layers(CacheSettings settings, CacheModel model) {
         GearPlan plan = new GearPlan(settings, model.shape());
-        Kernels kernels = Kernels.best();
-        Workspace.Store workspaces = new Workspace.Store(kernels, 2 * plan.kvHeads);
-        return new SequenceCache(
-                spec,
-                model.shape(),
-                (layer, pages, best) -> new GearLayer(plan, pages, best, workspaces),
-                pool,
-                kernels,
-                workers);
+        Workspace.Store workspaces = new Workspace.Store(Kernels.best(), 2 * plan.kvHeads);
+        return (layer, pages, kernels) -> new GearLayer(plan, pages, kernels, workspaces);
     }
 
     /** Of a prompt: what is decoded has chunks, and factors, of its own. */

@@ -1,10 +1,10 @@
 package dev.kvasir.cache.method.gear;
 
+import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
-import dev.kvasir.cache.attention.LayerStore;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.ChunkBuffer;
 import dev.kvasir.cache.store.KeyReader;
@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Parts of a step: the keys of each head, and beside them shares of the tokens' values of all heads; then, all values
  * being quantized, the factors of each head's values, and the values' outliers.
  */
-final class GearLayer implements LayerStore {
+final class GearLayer implements SingleLayer {
     private final GearPlan plan;
     private final PagePool pool;
     private final Kernels kernels;

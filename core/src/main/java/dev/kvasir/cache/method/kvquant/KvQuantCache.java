@@ -1,18 +1,14 @@
 package dev.kvasir.cache.method.kvquant;
 
+import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
-import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Calibrator;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
-import dev.kvasir.cache.PagePool;
-import dev.kvasir.cache.RestorableCache;
-import dev.kvasir.cache.attention.SequenceCache;
-import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.kernel.PackedLayout;
 import dev.kvasir.cache.kernel.PackedLayout.Axis;
 import dev.kvasir.cache.kernel.Quantizer;
@@ -20,7 +16,6 @@ import dev.kvasir.cache.store.CountedOutliers;
 import dev.kvasir.cache.store.ExactRows;
 import dev.kvasir.cache.store.SlottedOutliers;
 import dev.kvasir.tensor.RotaryBlock;
-import dev.kvasir.tensor.Workers;
 import java.util.List;
 
 /**
@@ -133,20 +128,13 @@ public final class KvQuantCache implements CacheMethod {
     }
 
     @Override
-    public RestorableCache create(
-            CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers) {
+    public LayerFactory layers(CacheSettings settings, CacheModel model) {
         KvQuantOptions options = KvQuantOptions.of(settings, model.shape());
         List<KvQuantTables> tables =
                 KvQuantTables.of(options, model.calibrations().find(NAME, options.file()));
         RotaryBlock rotary = new RotaryBlock(model.rotary());
-        return new SequenceCache(
-                spec,
-                model.shape(),
-                (layer, pages, kernels) ->
-                        KvQuantLayer.empty(options, tables.get(layer), model.rotary(), rotary, pages, kernels),
-                pool,
-                Kernels.best(),
-                workers);
+        return (layer, pages, kernels) ->
+                KvQuantLayer.empty(options, tables.get(layer), model.rotary(), rotary, pages, kernels);
     }
 
     /** By its formula; where outliers have no slots, with as many of them as the calibration text had. */

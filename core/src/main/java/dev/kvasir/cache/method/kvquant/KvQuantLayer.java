@@ -1,10 +1,10 @@
 package dev.kvasir.cache.method.kvquant;
 
+import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
-import dev.kvasir.cache.attention.LayerStore;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.CountedOutliers;
 import dev.kvasir.cache.store.ExactRows;
@@ -25,7 +25,7 @@ import java.io.IOException;
  * Who holds which token of a layer in KVQuant: codes of all tokens, so that a slot is a position; the first tokens exact
  * beside them, whose codes nobody reads and whose values are coded as zeros.
  */
-final class KvQuantLayer implements LayerStore {
+final class KvQuantLayer implements SingleLayer {
     private static final float[] NOTHING = {};
 
     private final KvQuantOptions options;

@@ -1,11 +1,11 @@
 package dev.kvasir.cache.method.mikv;
 
+import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
-import dev.kvasir.cache.attention.LayerStore;
 import dev.kvasir.cache.attention.WeightObserver;
 import dev.kvasir.cache.importance.ColumnSums;
 import dev.kvasir.cache.importance.RowFilter;
@@ -26,7 +26,7 @@ import java.util.Optional;
  * One layer of MiKV: two tiers for each KV head, of the same sizes but each with tokens of its own, and the balancer that
  * the first step fixed. A step attends first; then its tokens join the important ones and the least important leave.
  */
-final class MikvLayer implements LayerStore {
+final class MikvLayer implements SingleLayer {
     private static final float[] NONE = {};
 
     private final MikvPlan plan;

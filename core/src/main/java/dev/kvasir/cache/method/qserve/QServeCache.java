@@ -1,19 +1,14 @@
 package dev.kvasir.cache.method.qserve;
 
+import dev.kvasir.cache.attention.HeadFactory;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
-import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Calibrator;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
-import dev.kvasir.cache.PagePool;
-import dev.kvasir.cache.RestorableCache;
-import dev.kvasir.cache.attention.SequenceCache;
-import dev.kvasir.cache.kernel.Kernels;
-import dev.kvasir.tensor.Workers;
 import java.util.List;
 import java.util.Optional;
 
@@ -89,15 +84,13 @@ public final class QServeCache implements CacheMethod {
     }
 
     @Override
-    public RestorableCache create(
-            CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers) {
-        QServeHeads heads = new QServeHeads(
+    public Optional<HeadFactory> heads(CacheSettings settings, CacheModel model) {
+        return Optional.of(new QServeHeads(
                 settings,
                 model.shape(),
                 settings.flag("smooth")
                         ? Optional.of(model.calibrations().find(name(), settings.text("file")))
-                        : Optional.empty());
-        return new SequenceCache(spec, model.shape(), heads, pool, Kernels.best(), workers);
+                        : Optional.empty()));
     }
 
     @Override

@@ -1,19 +1,14 @@
 package dev.kvasir.cache.method.rotatekv;
 
+import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
-import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Calibrator;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
-import dev.kvasir.cache.PagePool;
-import dev.kvasir.cache.RestorableCache;
-import dev.kvasir.cache.attention.SequenceCache;
-import dev.kvasir.cache.kernel.Kernels;
-import dev.kvasir.tensor.Workers;
 import java.util.List;
 
 /**
@@ -121,20 +116,13 @@ public final class RotateKvCache implements CacheMethod {
     }
 
     @Override
-    public RestorableCache create(
-            CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers) {
+    public LayerFactory layers(CacheSettings settings, CacheModel model) {
         RotateKvPlan plan = RotateKvPlan.of(settings, model.shape());
         int[][] orders = plan.reorder().equals(RotateKvPlan.NO_REORDER)
                 ? ChannelOrder.none(model.shape())
                 : ChannelOrder.of(model.calibrations().find(name(), settings.text("file")), plan);
-        return new SequenceCache(
-                spec,
-                model.shape(),
-                (layer, pages, kernels) -> new RotateKvLayer(
-                        plan, new KeyBasis(plan.rotation(), orders[layer]), model.rotary(), pages, kernels),
-                pool,
-                Kernels.best(),
-                workers);
+        return (layer, pages, kernels) -> new RotateKvLayer(
+                plan, new KeyBasis(plan.rotation(), orders[layer]), model.rotary(), pages, kernels);
     }
 
     /** Although {@code reorder=off} does without. */

@@ -1,11 +1,11 @@
 package dev.kvasir.cache.method.rotatekv;
 
+import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
-import dev.kvasir.cache.attention.LayerStore;
 import dev.kvasir.cache.attention.TurnedValues;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.ExactRows;
@@ -33,7 +33,7 @@ import java.util.List;
  * tokens whose entries they displace stop being sinks and are read from their codes from then on: the sinks of a prompt do
  * not depend on how it is cut. Nor do they on a rollback, which is why none may reach back to a sink.
  */
-final class RotateKvLayer implements LayerStore {
+final class RotateKvLayer implements SingleLayer {
     private static final float[] NONE = {};
 
     private final RotateKvPlan plan;

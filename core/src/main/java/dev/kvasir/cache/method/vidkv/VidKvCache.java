@@ -1,18 +1,15 @@
 package dev.kvasir.cache.method.vidkv;
 
+import java.util.Optional;
+import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
-import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
-import dev.kvasir.cache.PagePool;
-import dev.kvasir.cache.RestorableCache;
-import dev.kvasir.cache.attention.SequenceCache;
 import dev.kvasir.cache.kernel.Kernels;
-import dev.kvasir.tensor.Workers;
 import java.util.List;
 
 /**
@@ -118,20 +115,16 @@ public final class VidKvCache implements CacheMethod {
     }
 
     @Override
-    public RestorableCache create(
-            CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers) {
+    public Optional<String> standsAlone() {
+        return Optional.of("which weighs tokens by the attention they get");
+    }
+
+    @Override
+    public LayerFactory layers(CacheSettings settings, CacheModel model) {
         CacheShape shape = model.shape();
         VidKvSettings checked = new VidKvSettings(settings, shape.headDim());
-        Kernels best = Kernels.best();
-        Spectrum spectrum = new Spectrum(best, checked.spectrum, checked.normal);
-        return new SequenceCache(
-                spec,
-                shape,
-                (int layer, PagePool layerPool, Kernels kernels) ->
-                        new VidKvLayer(shape, checked, spectrum, layer, layerPool, kernels),
-                pool,
-                best,
-                workers);
+        Spectrum spectrum = new Spectrum(Kernels.best(), checked.spectrum, checked.normal);
+        return (layer, pages, kernels) -> new VidKvLayer(shape, checked, spectrum, layer, pages, kernels);
     }
 
     /** For tokens that come as one prompt: what is exact depends on how they come. */

@@ -1,5 +1,6 @@
 package dev.kvasir.cache.method.vidkv;
 
+import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.Page;
@@ -8,7 +9,6 @@ import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.attention.Head;
 import dev.kvasir.cache.attention.HeadStores;
-import dev.kvasir.cache.attention.LayerStore;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.ExactKeys;
 import dev.kvasir.cache.store.ExactValues;
@@ -30,7 +30,7 @@ import java.util.Optional;
  *
  * <p>The choice is kept in a page of its own, a bit for each channel, for the layer or for each head.
  */
-final class VidKvLayer implements LayerStore {
+final class VidKvLayer implements SingleLayer {
     private final CacheShape shape;
     private final VidKvSettings settings;
     private final PagePool pool;
@@ -60,8 +60,8 @@ final class VidKvLayer implements LayerStore {
 
     private static HeadStores heads(
             CacheShape shape, VidKvSettings settings, Spectrum spectrum, int layer, PagePool pool, Kernels kernels) {
-        return (HeadStores) HeadStores.factory(shape, (l, kvHead, headPool, k) -> head(settings, spectrum, headPool, k))
-                .layer(layer, pool, kernels);
+        return HeadStores.empty(
+                shape, (l, kvHead, headPool, k) -> head(settings, spectrum, headPool, k), layer, pool, kernels);
     }
 
     private static Head head(VidKvSettings settings, Spectrum spectrum, PagePool pool, Kernels kernels) {

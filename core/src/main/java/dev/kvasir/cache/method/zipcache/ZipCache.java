@@ -1,18 +1,14 @@
 package dev.kvasir.cache.method.zipcache;
 
+import java.util.Optional;
+import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
-import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
-import dev.kvasir.cache.PagePool;
-import dev.kvasir.cache.RestorableCache;
-import dev.kvasir.cache.attention.SequenceCache;
-import dev.kvasir.cache.kernel.Kernels;
-import dev.kvasir.tensor.Workers;
 import java.util.List;
 
 /**
@@ -104,16 +100,14 @@ public final class ZipCache implements CacheMethod {
     }
 
     @Override
-    public RestorableCache create(
-            CacheSpec spec, CacheSettings settings, CacheModel model, PagePool pool, Workers workers) {
+    public Optional<String> standsAlone() {
+        return Optional.of("which weighs tokens by the attention they get");
+    }
+
+    @Override
+    public LayerFactory layers(CacheSettings settings, CacheModel model) {
         ZipPlan plan = new ZipPlan(settings, model.shape());
-        return new SequenceCache(
-                spec,
-                model.shape(),
-                (layer, pages, kernels) -> new ZipLayer(plan, pages, kernels),
-                pool,
-                Kernels.best(),
-                workers);
+        return (layer, pages, kernels) -> new ZipLayer(plan, pages, kernels);
     }
 
     /** Of a prompt of {@code tokens} tokens. */

@@ -1,11 +1,11 @@
 package dev.kvasir.cache.method.zipcache;
 
+import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
-import dev.kvasir.cache.attention.LayerStore;
 import dev.kvasir.cache.attention.WeightObserver;
 import dev.kvasir.cache.importance.ColumnSums;
 import dev.kvasir.cache.importance.ProbeRows;
@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A segment is made of the first step if it has several tokens, and whenever the tail would reach the interval.
  */
-final class ZipLayer implements LayerStore {
+final class ZipLayer implements SingleLayer {
     private final ZipPlan plan;
     private final PagePool pool;
     private final Kernels kernels;
