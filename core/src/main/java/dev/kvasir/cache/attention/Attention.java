@@ -99,6 +99,7 @@ final class Attention {
             }
             done += block;
         }
+        stepLayer.done();
     }
 
     private void runBlock(LayerStore stepLayer, TokenStates states, Queries stepQueries, float[] out) {
