@@ -93,7 +93,7 @@ public final class KeptLayer implements SingleLayer {
 
     /** Bytes of the positions, and of the history if there is one, of {@code heads} heads of {@code slots} tokens. */
     public static long indexBytes(int heads, int slots, boolean history) {
-        return (history ? 2 : 1) * heads * TokenNumbers.bytes(slots);
+        return (history ? 2L : 1L) * heads * TokenNumbers.bytes(slots);
     }
 
     /** Slots after a step, block by block; or the most on the way. */
@@ -402,8 +402,8 @@ public final class KeptLayer implements SingleLayer {
     @Override
     public KeptLayer fork() {
         List<HeadTokens> copies = tokens.stream()
-                .map(head -> new HeadTokens(
-                        head.positions().fork(), head.history().fork()))
+                .map(head ->
+                        new HeadTokens(head.positions().fork(), head.history().fork()))
                 .toList();
         KeptLayer fork = new KeptLayer(shape, store.fork(), decides, layer, copies);
         fork.seen = seen;
@@ -431,7 +431,8 @@ public final class KeptLayer implements SingleLayer {
     public void read(DataInput in, int size) throws IOException {
         settled = in.readInt();
         if (settled < 0 || settled > size) {
-            throw new CacheFileException("tokens seen when one last went are " + settled + ", allowed are 0 to " + size);
+            throw new CacheFileException(
+                    "tokens seen when one last went are " + settled + ", allowed are 0 to " + size);
         }
         for (int h = 0; h < tokens.size(); h++) {
             HeadTokens head = tokens.get(h);
