@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.lab.accuracy.TaskOptions;
+import dev.kvasir.lab.accuracy.TurnOptions;
 import dev.kvasir.lab.bench.SpeedOptions;
 import dev.kvasir.lab.compare.ComparisonResult.Row;
 import dev.kvasir.lab.info.ModelInfo;
@@ -60,6 +61,7 @@ class ComparisonTest {
                 new PerplexityOptions(64, 32, 2),
                 tasks,
                 new TaskOptions(2, 128, 4, 8, Split.TEST, 0),
+                new TurnOptions(3, 128, 2, Split.TEST, 0),
                 new SpeedOptions(16, List.of(0, 32), 4, 2, 16, 1),
                 1);
     }
@@ -121,14 +123,14 @@ class ComparisonTest {
     void optionsOfAnEffortFitTheContext() {
         for (Effort effort : Effort.values()) {
             for (int context : new int[] {16, 17, 100, 1024, 2048, 9001}) {
-                ComparisonOptions options = ComparisonOptions.of(effort, context, List.of(GOOD), List.of(), 3);
+                ComparisonOptions options = ComparisonOptions.of(effort, context, List.of(GOOD), List.of(), 2, 3);
                 assertThat(options.speed().longest()).isLessThanOrEqualTo(context);
                 assertThat(options.asked().tokens()).isLessThanOrEqualTo(context);
                 assertThat(options.text().context()).isEqualTo(context);
                 assertThat(options.caches().getLast()).isEqualTo(GOOD);
             }
         }
-        assertThatThrownBy(() -> ComparisonOptions.of(Effort.QUICK, 15, List.of(GOOD), List.of(), 3))
+        assertThatThrownBy(() -> ComparisonOptions.of(Effort.QUICK, 15, List.of(GOOD), List.of(), 2, 3))
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessageContaining("16");
     }

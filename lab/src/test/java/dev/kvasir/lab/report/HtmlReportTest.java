@@ -76,7 +76,7 @@ class HtmlReportTest {
     void drawsASingleCacheAndOneWithoutTasks() throws Exception {
         ComparisonResult.Row full = Results.row("exact", 32, 5, 0, 1, 0.9, 900, 1);
         ComparisonResult.Row untold = new ComparisonResult.Row(
-                full.cache(), true, full.bytesPerToken(), full.quality(), List.of(), Optional.empty(), full.speed());
+                full.cache(), true, full.bytesPerToken(), full.quality(), List.of(), Optional.empty(), Optional.empty(), full.speed());
         Document page = parse(HtmlReport.of(Results.of(List.of(untold))));
         assertThat(elements(page, "svg")).hasSize(3);
         assertThat(page.getDocumentElement().getTextContent())
