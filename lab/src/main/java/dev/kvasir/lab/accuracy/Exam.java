@@ -14,13 +14,14 @@ public record Exam(Task task, Way way) {
     private static final char SEPARATOR = ':';
 
     /**
-     * Every task, then, in turns, those whose questions are about single places of the document: what a cache drops for
-     * the sake of one question, another may need.
+     * Every task; where its questions are about single places of the document, in turns as well: what a cache drops for the
+     * sake of one question, another may need.
      */
     public static List<Exam> defaults() {
-        return Stream.concat(
-                        Tasks.all().stream().map(task -> new Exam(task, Way.ANSWERS)),
-                        Stream.of(new Exam(new Retrieval(), Way.TURNS), new Exam(new TwoHop(), Way.TURNS)))
+        return Tasks.all().stream()
+                .flatMap(task -> task instanceof Retrieval || task instanceof TwoHop
+                        ? Stream.of(new Exam(task, Way.ANSWERS), new Exam(task, Way.TURNS))
+                        : Stream.of(new Exam(task, Way.ANSWERS)))
                 .toList();
     }
 
@@ -30,14 +31,11 @@ public record Exam(Task task, Way way) {
      * @throws InvalidInputException if there is no such task or way, with what there is
      */
     public static Exam byName(String name) {
-        int separator = name.indexOf(SEPARATOR);
-        if (separator < 0) {
-            return new Exam(Tasks.byName(name), Way.ANSWERS);
-        }
-        Task task = Tasks.byName(name.substring(0, separator));
-        return switch (name.substring(separator + 1)) {
-            case "turns" -> new Exam(task, Way.TURNS);
-            case "requests" -> new Exam(task, Way.REQUESTS);
+        Task task = Tasks.byName(taskName(name));
+        return switch (name.substring(taskName(name).length())) {
+            case "" -> new Exam(task, Way.ANSWERS);
+            case ":turns" -> new Exam(task, Way.TURNS);
+            case ":requests" -> new Exam(task, Way.REQUESTS);
             default ->
                 throw new InvalidInputException("task: unknown way to ask in '" + name + "'. Allowed: " + task.name()
                         + ", " + task.name() + ":turns, " + task.name() + ":requests");
@@ -46,6 +44,14 @@ public record Exam(Task task, Way way) {
 
     /** Its name; {@link #byName} understands it. */
     public String name() {
-        return way == Way.ANSWERS ? task.name() : task.name() + SEPARATOR + way.name().toLowerCase(Locale.ROOT);
+        return way == Way.ANSWERS
+                ? task.name()
+                : task.name() + SEPARATOR + way.name().toLowerCase(Locale.ROOT);
+    }
+
+    /** The task's part of an exam's name. */
+    static String taskName(String name) {
+        int separator = name.indexOf(SEPARATOR);
+        return separator < 0 ? name : name.substring(0, separator);
     }
 }

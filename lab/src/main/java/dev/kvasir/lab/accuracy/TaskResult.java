@@ -11,4 +11,9 @@ import java.util.List;
  * @param samples documents read
  * @param turns right answers of each turn, the first one first; empty unless asked in {@linkplain Way#TURNS turns}
  */
-public record TaskResult(String task, String cache, Proportion answers, int samples, List<Proportion> turns) {}
+public record TaskResult(String task, String cache, Proportion answers, int samples, List<Proportion> turns) {
+    /** The task's own name, without the way it was asked. */
+    public String taskName() {
+        return Exam.taskName(task);
+    }
+}

@@ -66,8 +66,7 @@ public final class TaskScore {
         List<TaskResult> results = new ArrayList<>();
         for (int c = 0; c < caches.size(); c++) {
             Proportion answers = Proportion.of(right[c], asked);
-            results.add(
-                    new TaskResult(task.name(), caches.get(c).toString(), answers, options.samples(), List.of()));
+            results.add(new TaskResult(task.name(), caches.get(c).toString(), answers, options.samples(), List.of()));
         }
         return results;
     }

@@ -54,12 +54,29 @@ public final class TurnScore {
     }
 
     /**
+     * Fails if there is nothing to ask.
+     *
+     * @throws InvalidInputException if no document of the task has as many questions, each on a line of its own
+     */
+    public void check(Exam exam) {
+        Task task = exam.task().asking(options.turns());
+        for (int i = 0; i < options.samples(); i++) {
+            if (!sample(task, options.firstIndex() + i).turns().isEmpty()) {
+                return;
+            }
+        }
+        throw new InvalidInputException("task " + exam.name() + ": no document of " + options.tokens() + " tokens has "
+                + options.turns() + " questions on lines of their own; other tasks and longer documents are allowed");
+    }
+
+    /**
      * Scores each of {@code caches}; the results are in their order.
      *
      * @param exam asked in turns or requests
-     * @throws InvalidInputException if no document of the task has as many questions, each on a line of its own
+     * @throws InvalidInputException as {@link #check}
      */
     public List<TaskResult> run(Exam exam, List<CacheSpec> caches, Progress progress) {
+        check(exam);
         Task task = exam.task().asking(options.turns());
         long[][] right = new long[caches.size()][options.turns()];
         long asked = 0;
@@ -71,10 +88,6 @@ public final class TurnScore {
                 asked++;
             }
             meter.advance(1);
-        }
-        if (asked == 0) {
-            throw new InvalidInputException("task " + exam.name() + ": no document of " + options.tokens() + " tokens has "
-                    + options.turns() + " questions on lines of their own; other tasks and longer documents are allowed");
         }
         List<TaskResult> results = new ArrayList<>();
         for (int c = 0; c < caches.size(); c++) {

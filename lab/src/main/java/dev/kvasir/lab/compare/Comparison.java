@@ -63,6 +63,7 @@ public final class Comparison {
         PerplexityRun perplexity = new PerplexityRun(model, options.reference(), options.text());
         TaskScore score = new TaskScore(model, tokenizer, options.asked());
         TurnScore turns = new TurnScore(model, tokenizer, options.inTurns());
+        exams.stream().filter(exam -> exam.way() != Way.ANSWERS).forEach(turns::check);
         SpeedBench bench = new SpeedBench(model, options.speed());
         List<Skipped> skipped = new ArrayList<>();
         List<CacheSpec> caches = usable(options, skipped);

@@ -4,6 +4,7 @@ import dev.kvasir.lab.accuracy.TaskResult;
 import dev.kvasir.lab.bench.SpeedResult.DepthSpeed;
 import dev.kvasir.lab.compare.ComparisonResult;
 import dev.kvasir.lab.compare.ComparisonResult.Row;
+import dev.kvasir.lab.metric.Proportion;
 import dev.kvasir.lab.metric.Spread;
 import java.util.List;
 
@@ -38,7 +39,7 @@ final class Tables {
                 "perplexity",
                 "KLD",
                 "top-1");
-        first.tasks().forEach(task -> head(page, task.task()));
+        first.tasks().forEach(task -> taskHeads(page, task));
         heads(page, "prefill tok/s", "decode tok/s");
         page.close("tr").close("thead").open("tbody");
         for (int i = 0; i < rows.size(); i++) {
@@ -64,10 +65,10 @@ final class Tables {
                 "99 %: " + Numbers.significant(row.quality().kldP99(), 2));
         cell(page, Numbers.percent(row.quality().top1()));
         for (TaskResult task : row.tasks()) {
-            cell(
-                    page,
-                    Numbers.percent(task.answers().share()),
-                    task.answers().successes() + "/" + task.answers().trials());
+            if (task.turns().isEmpty()) {
+                share(page, task.answers());
+            }
+            task.turns().forEach(turn -> share(page, turn));
         }
         cell(
                 page,
@@ -79,6 +80,19 @@ final class Tables {
                 Numbers.significant(deepest.decode().median(), 3),
                 Numbers.ratio(deepest.ratio().median()));
         page.close("tr");
+    }
+
+    private static void taskHeads(Markup page, TaskResult task) {
+        if (task.turns().isEmpty()) {
+            head(page, task.task());
+        }
+        for (int turn = 1; turn <= task.turns().size(); turn++) {
+            head(page, task.taskName() + " turn " + turn);
+        }
+    }
+
+    private static void share(Markup page, Proportion answers) {
+        cell(page, Numbers.percent(answers.share()), answers.successes() + "/" + answers.trials());
     }
 
     private static void speeds(Markup page, List<Row> rows) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.lab.accuracy.TaskOptions;
+import dev.kvasir.lab.accuracy.TaskResult;
 import dev.kvasir.lab.accuracy.TurnOptions;
 import dev.kvasir.lab.bench.SpeedOptions;
 import dev.kvasir.lab.compare.ComparisonResult.Row;
@@ -89,6 +90,26 @@ class ComparisonTest {
     }
 
     @Test
+    void turnsHaveSharesOfTheirOwnAndStayOutOfTheSum() {
+        Text text = Text.generated(128, 1, ComparisonTest::encode);
+        ComparisonResult result = comparison.run(
+                options(List.of(GOOD), false, List.of("retrieval", "retrieval:turns", "retrieval:requests")),
+                text,
+                Progress.none());
+        assertThat(result.rows()).allSatisfy(row -> {
+            TaskResult turns = row.tasks().get(1);
+            assertThat(turns.task()).isEqualTo("retrieval:turns");
+            assertThat(turns.turns())
+                    .hasSize(2)
+                    .allSatisfy(turn -> assertThat(turn.trials()).isEqualTo(3));
+            assertThat(row.lastTurn()).contains(turns.turns().getLast());
+            assertThat(row.accuracy().orElseThrow().trials())
+                    .isEqualTo(row.tasks().get(0).answers().trials()
+                            + row.tasks().get(2).answers().trials());
+        });
+    }
+
+    @Test
     void reportsEveryPhase() {
         Set<String> phases = new LinkedHashSet<>();
         Text text = Text.generated(128, 1, ComparisonTest::encode);
@@ -115,6 +136,7 @@ class ComparisonTest {
         Text little = new Text("little", new int[3]);
         refuses(options(List.of(UNFIT), false, List.of()), text, "does not fit");
         refuses(options(List.of(GOOD), false, List.of("retrieva")), text, "retrieval");
+        refuses(options(List.of(GOOD), false, List.of("arithmetic:turns")), text, "arithmetic:turns");
         refuses(options(List.of(GOOD), false, List.of()), little, "3 tokens");
         assertThat(model.steps).isEmpty();
     }
