@@ -137,7 +137,11 @@ final class Charts {
                 page,
                 "Decode speed",
                 "Higher is better: median of interleaved repetitions, bars from the slowest to the fastest.");
-        page.raw(LineChart.draw("speed", "Decode speed against tokens in the cache", lines));
+        page.raw(LineChart.draw(
+                "speed",
+                "Decode speed against tokens in the cache",
+                new LineChart.Quantity("decoded tokens per second", "tokens/s", false),
+                lines));
         key(
                 page,
                 lines.stream().map(LineChart.Line::series).toList(),
@@ -145,11 +149,13 @@ final class Charts {
         page.close("figure");
     }
 
-    private static void begin(Markup page, String title, String caption) {
+    /** Opens a figure. */
+    static void begin(Markup page, String title, String caption) {
         page.open("figure").element("h3", title).element("figcaption", caption);
     }
 
-    private static void key(Markup page, List<Integer> series, List<String> names) {
+    /** The names that go with numbers. */
+    static void key(Markup page, List<Integer> series, List<String> names) {
         if (series.isEmpty()) {
             return;
         }

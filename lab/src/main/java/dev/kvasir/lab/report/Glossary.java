@@ -96,7 +96,8 @@ final class Glossary {
         };
     }
 
-    private static void entry(Markup page, String term, String meaning) {
+    /** A term and its meaning. */
+    static void entry(Markup page, String term, String meaning) {
         page.element("dt", term).element("dd", meaning);
     }
 }

@@ -49,7 +49,7 @@ final class Tables {
     }
 
     private static void qualityRow(Markup page, int series, Row row) {
-        begin(page, series, row);
+        begin(page, series, row.cache(), row.reference());
         cell(page, Numbers.significant(row.quality().bitsPerElement(), 3));
         cell(page, Numbers.bytes(row.quality().cacheBytes()));
         cell(page, Numbers.bytes(row.bytesPerToken()));
@@ -101,7 +101,7 @@ final class Tables {
         rows.getFirst().speed().depths().forEach(depth -> head(page, "at " + Numbers.count(depth.depth())));
         page.close("tr").close("thead").open("tbody");
         for (int i = 0; i < rows.size(); i++) {
-            begin(page, i, rows.get(i));
+            begin(page, i, rows.get(i).cache(), rows.get(i).reference());
             for (DepthSpeed depth : rows.get(i).speed().depths()) {
                 Spread speed = depth.decode();
                 cell(
@@ -115,11 +115,12 @@ final class Tables {
         page.close("tbody");
     }
 
-    private static void begin(Markup page, int series, Row row) {
-        page.open("tr", "class", row.reference() ? "reference" : "cache");
+    /** Opens the row of a cache. */
+    static void begin(Markup page, int series, String cache, boolean reference) {
+        page.open("tr", "class", reference ? "reference" : "cache");
         page.open("th", "scope", "row");
         badge(page, series);
-        page.text(row.cache()).close("th");
+        page.text(cache).close("th");
     }
 
     /** The number of a row in the colour it has in the charts. */
@@ -133,15 +134,18 @@ final class Tables {
         }
     }
 
-    private static void head(Markup page, String name) {
+    /** The head of a column. */
+    static void head(Markup page, String name) {
         page.element("th", name, "scope", "col");
     }
 
-    private static void cell(Markup page, String text) {
+    /** A figure. */
+    static void cell(Markup page, String text) {
         page.element("td", text);
     }
 
-    private static void cell(Markup page, String text, String below) {
+    /** A figure with a smaller one below. */
+    static void cell(Markup page, String text, String below) {
         page.open("td").text(text).element("small", below).close("td");
     }
 }

@@ -86,6 +86,12 @@ class TasksTest {
     }
 
     @Test
+    void manyShotHasTheDocumentsOfItsFirstName() {
+        assertThat(new ManyShot().sample(Split.TEST, 0, 64, Documents.WORDS).text())
+                .startsWith(" label :\n needle : cag ;\n hunter : nib ;\n");
+    }
+
+    @Test
     void aQuestionIsTheLineBeforeItsAnswer() {
         Sample sample = new TwoHop().sample(Split.TEST, 1, 500, Documents.WORDS);
         for (Span answer : sample.answers()) {
