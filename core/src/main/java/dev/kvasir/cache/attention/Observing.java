@@ -144,9 +144,7 @@ final class Observing {
         int last = stepLayer.keys(kvHead).size();
         for (int slot = 0; slot < last; slot += Attention.TILE) {
             int end = Math.min(last, slot + Attention.TILE);
-            stepLayer
-                    .keys(kvHead)
-                    .scores(s.prepared, 0, rows, slot, end, s.scores, 0, Attention.STRIDE, s.store);
+            stepLayer.keys(kvHead).scores(s.prepared, 0, rows, slot, end, s.scores, 0, Attention.STRIDE, s.store);
             for (int r = 0; r < rows; r++) {
                 add(s, r, end - slot, most, sums);
             }
@@ -159,7 +157,7 @@ final class Observing {
             }
         }
         for (int r = 0; r < rows; r++) {
-            int head = (int) s.maxima[r / group] * shape.heads() + kvHead * group + r % group;
+            int head = ((int) s.maxima[r / group]) * shape.heads() + kvHead * group + r % group;
             logSums[head] = (float) (most[r] + Math.log(sums[r]));
         }
     }

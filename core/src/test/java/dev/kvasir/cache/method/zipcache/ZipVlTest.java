@@ -160,7 +160,10 @@ class ZipVlTest {
             float[] found = steps.feed(cache, 300);
             Steps.assertClose(found, steps.feed(exact, 300), 1e-5);
             for (int layer = 0; layer < 2; layer++) {
-                assertThat(layer((SequenceCache) cache, layer).segments().getFirst().highTokens())
+                assertThat(layer((SequenceCache) cache, layer)
+                                .segments()
+                                .getFirst()
+                                .highTokens())
                         .isEqualTo(300);
             }
         }
@@ -192,7 +195,12 @@ class ZipVlTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1024, 0.975, 10000, 0.785, 0.01", "1024, 0.96, 10000, 0.73, 0.01", "1024, 0.975, 64, 0.92, 0.02", "4096, 0.975, 64, 0.94, 0.02"})
+    @CsvSource({
+        "1024, 0.975, 10000, 0.785, 0.01",
+        "1024, 0.96, 10000, 0.73, 0.01",
+        "1024, 0.975, 64, 0.92, 0.02",
+        "4096, 0.975, 64, 0.94, 0.02"
+    })
     void uniformRowsNeedTheKnownShare(int n, double tau, int probes, double share, double tolerance) {
         VlProbes rows = new VlProbes(probes, probes, 3);
         rows.begin(0, n);
@@ -209,10 +217,12 @@ class ZipVlTest {
     void theBudgetIsTheSmallestThatHoldsTau() {
         SplittableRandom random = new SplittableRandom(4);
         for (int run = 0; run < 200; run++) {
-            double[] sums = random.doubles(1 + random.nextInt(60)).map(x -> x * x * x).toArray();
+            double[] sums =
+                    random.doubles(1 + random.nextInt(60)).map(x -> x * x * x).toArray();
             double tau = 0.5 + random.nextDouble() / 2;
             int p = VlChoice.budget(sums, tau);
-            double[] sorted = DoubleStream.of(sums).map(x -> -x).sorted().map(x -> -x).toArray();
+            double[] sorted =
+                    DoubleStream.of(sums).map(x -> -x).sorted().map(x -> -x).toArray();
             double total = DoubleStream.of(sums).sum();
             assertThat(DoubleStream.of(sorted).limit(p).sum()).isGreaterThanOrEqualTo(tau * total * (1 - 2e-6));
             assertThat(DoubleStream.of(sorted).limit(p - 1).sum()).isLessThan(Math.max(tau * total, 1e-300));
@@ -250,11 +260,16 @@ class ZipVlTest {
             int peaked = layer(cache, 1).segments().getFirst().highTokens();
             assertThat(uniform).isGreaterThan(2 * peaked);
             double[][] columns = columns(shape, queries[0], keys[0], n, all(n));
-            double[] sorted = DoubleStream.of(columns[0]).map(x -> -x).sorted().map(x -> -x).toArray();
+            double[] sorted = DoubleStream.of(columns[0])
+                    .map(x -> -x)
+                    .sorted()
+                    .map(x -> -x)
+                    .toArray();
             double total = DoubleStream.of(sorted).sum();
             // What a fixed share of the same mean would lose of the uniform layer's attention.
             double own = 1 - DoubleStream.of(sorted).limit(uniform).sum() / total;
-            double fixed = 1 - DoubleStream.of(sorted).limit((uniform + peaked) / 2).sum() / total;
+            double fixed =
+                    1 - DoubleStream.of(sorted).limit((uniform + peaked) / 2).sum() / total;
             assertThat(fixed).isGreaterThan(4 * own);
         }
     }
@@ -359,7 +374,9 @@ class ZipVlTest {
                 ZipSegment segment = layer(cache, 0).segments().getFirst();
                 needed[i] = segment.highTokens();
                 if (i == 0) {
-                    assertThat(IntStream.range(0, 10).filter(j -> segment.isHigh(0, 10 * j + 7)).count())
+                    assertThat(IntStream.range(0, 10)
+                                    .filter(j -> segment.isHigh(0, 10 * j + 7))
+                                    .count())
                             .isGreaterThanOrEqualTo(8);
                 }
             }
