@@ -22,6 +22,7 @@ import dev.kvasir.cache.method.snapkv.SnapKvCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
+import dev.kvasir.cache.method.zipcache.ZipVlCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
 import java.io.InputStream;
@@ -47,7 +48,8 @@ public final class Caches {
             new SaqCache(),
             new VidKvCache(),
             new H2oCache(),
-            new SnapKvCache());
+            new SnapKvCache(),
+            new ZipVlCache());
 
     private Caches() {}
 

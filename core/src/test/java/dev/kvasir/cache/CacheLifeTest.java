@@ -90,7 +90,8 @@ class CacheLifeTest {
                 "vidkv",
                 "kvquant",
                 "h2o",
-                "snapkv(0.5)"
+                "snapkv(0.5)",
+                "zipvl"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -134,7 +135,8 @@ class CacheLifeTest {
                 "kvquant(cap=0, sinks=3)",
                 "h2o(budget=40)",
                 "snapkv",
-                "snapkv(0.3, store=kivi(residual=32))"
+                "snapkv(0.3, store=kivi(residual=32))",
+                "zipvl(0.9, min_tokens=0)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -308,7 +310,8 @@ class CacheLifeTest {
                 "kvquant(bits=2)",
                 "kvquant(cap=0)",
                 "h2o(budget=30)",
-                "snapkv(budget=40)"
+                "snapkv(budget=40)",
+                "zipvl(0.9, interval=50)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

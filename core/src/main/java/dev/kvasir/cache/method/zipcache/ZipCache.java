@@ -80,8 +80,8 @@ public final class ZipCache implements CacheMethod {
     public List<CacheOption> options() {
         return List.of(
                 CacheOption.decimal("ratio", "0.6", "share of salient tokens", "0 to 1"),
-                CacheOption.choice("bits_hi", "4", "bits of a salient token's code", "2", "4", "8"),
-                CacheOption.choice("bits_lo", "2", "bits of another token's code", "2", "4", "8"),
+                CacheOption.choice("bits_hi", "4", "bits of a salient token's code", "2", "3", "4", "8"),
+                CacheOption.choice("bits_lo", "2", "bits of another token's code", "2", "3", "4", "8"),
                 CacheOption.decimal("recent", "0.05", "share of newest tokens that are probes", "0 to 1"),
                 CacheOption.decimal("random", "0.05", "share of random probes", "0 to 1"),
                 CacheOption.number("interval", 100, "decoded tokens of a segment", "1 to 4096"),
