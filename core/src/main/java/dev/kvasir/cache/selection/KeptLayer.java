@@ -37,6 +37,10 @@ import java.util.Optional;
  * A token that goes is gone. Tokens move as they are stored: nothing is quantized twice.
  */
 public final class KeptLayer implements SingleLayer {
+    private static final float[] NOTHING = {};
+    /** Numbers of gathered rows kept between steps. */
+    private static final int KEPT_ROWS = 1 << 14;
+
     private final CacheShape shape;
     private final HeadStores store;
     private final RetentionFactory decides;
@@ -46,6 +50,10 @@ public final class KeptLayer implements SingleLayer {
     private final int[][] staying;
     private final int[] stayingCount;
     private final int[] candidates;
+    /** Rows of a head that stay, in one run: {@code [kvHeads][kept * headDim]}. */
+    private final float[][] gatheredKeys;
+
+    private final float[][] gatheredValues;
     private int seen;
     /** Tokens seen when one of them last went. */
     private int settled;
@@ -66,6 +74,8 @@ public final class KeptLayer implements SingleLayer {
         this.staying = new int[tokens.size()][0];
         this.stayingCount = new int[tokens.size()];
         this.candidates = new int[tokens.size()];
+        this.gatheredKeys = new float[tokens.size()][0];
+        this.gatheredValues = new float[tokens.size()][0];
     }
 
     /**
@@ -320,24 +330,35 @@ public final class KeptLayer implements SingleLayer {
         }
     }
 
-    /** Appends the step's own tokens that stay, in runs. */
+    /** Appends the step's own tokens that stay, at once: a store may have made room for just that. */
     private void appendOwn(int kvHead, int[] kept, int from, int to, int stored, Scratch scratch) {
+        if (from == to) {
+            return;
+        }
         HeadTokens head = tokens.get(kvHead);
-        int width = shape.kvHeads() * shape.headDim();
-        for (int i = from; i < to; ) {
-            int run = 1;
-            while (i + run < to && kept[i + run] == kept[i] + run) {
-                run++;
+        int headDim = shape.headDim();
+        int tokensKept = to - from;
+        if (kept[to - 1] - kept[from] == tokensKept - 1) {
+            int first = rowOffset(kvHead, kept[from] - stored);
+            store.append(kvHead, keys, values, first, shape.kvHeads() * headDim, tokensKept, scratch);
+        } else {
+            float[] keyRows = Scratch.grown(gatheredKeys[kvHead], tokensKept * headDim);
+            float[] valueRows = Scratch.grown(gatheredValues[kvHead], tokensKept * headDim);
+            for (int i = 0; i < tokensKept; i++) {
+                int row = rowOffset(kvHead, kept[from + i] - stored);
+                System.arraycopy(keys, row, keyRows, i * headDim, headDim);
+                System.arraycopy(values, row, valueRows, i * headDim, headDim);
             }
+            gatheredKeys[kvHead] = keyRows;
+            gatheredValues[kvHead] = valueRows;
+            store.append(kvHead, keyRows, valueRows, 0, headDim, tokensKept, scratch);
+        }
+        for (int i = from; i < to; i++) {
             int token = kept[i] - stored;
-            store.append(kvHead, keys, values, rowOffset(kvHead, token), width, run, scratch);
-            for (int t = token; t < token + run; t++) {
-                head.positions().append(seen + t);
-                if (retention.hasHistory()) {
-                    head.history().append(retention.history(kvHead, t));
-                }
+            head.positions().append(seen + token);
+            if (retention.hasHistory()) {
+                head.history().append(retention.history(kvHead, token));
             }
-            i += run;
         }
     }
 
@@ -353,8 +374,15 @@ public final class KeptLayer implements SingleLayer {
                 settled = seen;
             }
         }
-        keys = new float[0];
-        values = new float[0];
+        keys = NOTHING;
+        values = NOTHING;
+        for (int h = 0; h < gatheredKeys.length; h++) {
+            // A long prompt's are not kept.
+            if (gatheredKeys[h].length > KEPT_ROWS) {
+                gatheredKeys[h] = NOTHING;
+                gatheredValues[h] = NOTHING;
+            }
+        }
     }
 
     @Override

@@ -234,6 +234,20 @@ class KeptLayerTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"kivi(bits=4)", "kivi(residual=64)", "saq(segment=32)", "bfp", "turboquant"})
+    void storesWithWindowsTakePromptsOfAnyLength(String store) {
+        for (int prompt : new int[] {60, 333, 511, 700}) {
+            try (PagePool pool = Steps.pool();
+                    SequenceCache cache = create("snapkv(0.25, window=8, store=" + store + ")", pool)) {
+                for (int count : new int[] {prompt, 1, 130, 1, 1}) {
+                    float[] expected = steps.expectedByReading(cache, count);
+                    Steps.assertClose(steps.feed(cache, count), expected, 1e-4);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
     @ValueSource(strings = {"h2o(1)", "snapkv(1)", "h2o(budget=500)", "snapkv(budget=500)"})
     void withoutNeedNothingGoesAndOutputsAreTheStores(String spec) {
         try (PagePool pool = Steps.pool();
