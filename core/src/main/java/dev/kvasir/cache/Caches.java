@@ -14,6 +14,7 @@ import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
+import dev.kvasir.cache.method.minicache.MiniCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
@@ -43,7 +44,8 @@ public final class Caches {
             new BfpCache(),
             new TurboQuantCache(),
             new SaqCache(),
-            new VidKvCache());
+            new VidKvCache(),
+            new MiniCache());
 
     private Caches() {}
 

@@ -154,6 +154,21 @@ public final class PagePool implements AutoCloseable {
             return take(size);
         }
 
+        /** Bytes not yet turned into pages. */
+        public long left() {
+            return left;
+        }
+
+        /** Hands {@code bytes} of what is left to another claim of this pool, which may outlive this one. */
+        public void move(long bytes, Claim to) {
+            if (bytes < 0 || bytes > left) {
+                throw new IllegalStateException("move of " + bytes + " bytes from a claim of " + left);
+            }
+            left -= bytes;
+            to.left += bytes;
+        }
+
+        /** Gives back what is left; the claim may be {@linkplain #move filled} again. */
         @Override
         public void close() {
             abandon(left);
