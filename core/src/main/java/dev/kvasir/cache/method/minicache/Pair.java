@@ -12,6 +12,7 @@ import dev.kvasir.cache.store.KeyReader;
 import dev.kvasir.cache.store.NewestTokens;
 import dev.kvasir.cache.store.StoredNorms;
 import dev.kvasir.cache.store.Scratch;
+import dev.kvasir.cache.store.TokenScalars;
 import dev.kvasir.cache.store.TokenStore;
 import dev.kvasir.tensor.RotaryTable;
 import java.io.DataInput;
@@ -195,13 +196,14 @@ final class Pair implements LayerGroup {
         MergeStep now = step();
         int side = part % 2;
         int kvHead = part / 2;
-        int row = side * plan.kvHeads() + kvHead;
+        int row = row(part);
         float[] lengths = scratch.lanes(2);
         for (int t = 0; t < now.count(); t++) {
             int at = now.offset(t, kvHead);
             double angle = plan.direction()
                     .merge(now.rows(0, side), at, now.rows(1, side), at, plan.headDim(), now.directions(side), at, lengths);
             now.angle(side, kvHead, t, angle);
+            // As they are until the directions settle, which most do at once: rounded in both cases, so that it makes no difference.
             lower.content().lengths().set(row, now.firstPosition() + t, lengths[0]);
             upper.content().lengths().set(row, now.firstPosition() + t, lengths[1]);
         }
@@ -209,7 +211,7 @@ final class Pair implements LayerGroup {
             turnBack(now, kvHead);
         }
         directions.append(part, scratch);
-        settle(part, row, scratch);
+        settle(part, scratch);
         for (int i = 0; i < 2; i++) {
             PairLayer of = i == 0 ? lower : upper;
             of.content().window().takeAll(side, kvHead);
@@ -239,7 +241,7 @@ final class Pair implements LayerGroup {
     }
 
     /** Divides the lengths of the tokens that have got their final form by the length of that form. */
-    private void settle(int part, int row, Scratch scratch) {
+    private void settle(int part, Scratch scratch) {
         int from = settled[part];
         int to = store(part).settled();
         // By tiles, so that the buffers stay small.
@@ -250,15 +252,21 @@ final class Pair implements LayerGroup {
                     : StoredNorms.values(directions.values(part / 2), plan.headDim(), slot, end, scratch);
             for (int t = slot; t < end; t++) {
                 if (norms[t - slot] > 0) {
-                    divide(lower, row, t, norms[t - slot]);
-                    divide(upper, row, t, norms[t - slot]);
+                    divide(lower, part, t, norms[t - slot]);
+                    divide(upper, part, t, norms[t - slot]);
                 }
             }
         }
     }
 
-    private static void divide(PairLayer of, int row, int slot, float divisor) {
-        of.content().lengths().set(row, slot, of.content().lengths().get(row, slot) / divisor);
+    private void divide(PairLayer of, int part, int slot, float divisor) {
+        TokenScalars lengths = of.content().lengths();
+        lengths.set(row(part), slot, lengths.get(row(part), slot) / divisor);
+    }
+
+    /** Lengths of keys come first, then those of values. */
+    private int row(int part) {
+        return part % 2 * plan.kvHeads() + part / 2;
     }
 
     /** All sides are merged: decides which tokens are kept, whose directions then weigh nothing. */

@@ -84,6 +84,10 @@ final class PairLayer implements LayerStore {
         return content;
     }
 
+    Pair pair() {
+        return pair;
+    }
+
     /** Tokens merged. */
     int merged() {
         return merged;
@@ -117,12 +121,17 @@ final class PairLayer implements LayerStore {
     @Override
     public long wantedBytes(int tokens) {
         int coming = plan.merging(waiting(), tokens);
-        long wanted = content.window().wantedBytes(coming > 0, waiting() + tokens - coming);
+        long wanted = content.window().wantedBytes(coming > 0, left(tokens, coming));
         if (coming == 0) {
             return wanted;
         }
         wanted += content.lengths().wantedBytes(coming, pair.firstWritten());
         return upper ? wanted + pair.directions().wantedBytes(coming) + missing(coming) : wanted;
+    }
+
+    /** Tokens of a step that go to the window. */
+    private int left(int tokens, int coming) {
+        return coming == 0 ? tokens : waiting() + tokens - coming;
     }
 
     /** Bytes to be set aside for the tokens to be kept, which may be all. */
@@ -133,7 +142,7 @@ final class PairLayer implements LayerStore {
     @Override
     public void reserve(int tokens, PagePool.Claim claim) {
         int coming = plan.merging(waiting(), tokens);
-        content.window().reserve(coming > 0, waiting() + tokens - coming, claim);
+        content.window().reserve(coming > 0, left(tokens, coming), claim);
         if (coming > 0) {
             content.lengths().reserve(coming, pair.firstWritten(), claim);
             if (upper) {
