@@ -52,7 +52,10 @@ class CacheLifeTest {
                 "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)",
                 "kvquant",
                 "kvquant(bits=4, k_axis=token, sinks=5)",
-                "kvquant(outliers=0, k_bits=2, dtype=f32)"
+                "kvquant(outliers=0, k_bits=2, dtype=f32)",
+                "minicache(start=0, retention=off)",
+                "minicache(start=0, retention=off, inner=exact(f16), window=0)",
+                "minicache(start=0, retention=off, inner=block(q4_0), window=32, rope=before)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -86,7 +89,8 @@ class CacheLifeTest {
                 "saq(segment=32)",
                 "rotatekv(reorder=off)",
                 "vidkv",
-                "kvquant"
+                "kvquant",
+                "minicache(start=0, inner=exact)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -127,7 +131,10 @@ class CacheLifeTest {
                 "bfp(v_axis=token)",
                 "rotatekv(reorder=off)",
                 "kvquant",
-                "kvquant(cap=0, sinks=3)"
+                "kvquant(cap=0, sinks=3)",
+                "minicache(start=0)",
+                "minicache(start=0, window=0, inner=kivi(residual=32), scope=head)",
+                "minicache(start=0, window=32, rope=before, gamma=0.5)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -184,7 +191,10 @@ class CacheLifeTest {
                 "bfp(v_axis=token)",
                 "rotatekv(reorder=off, sinkEntries=0)",
                 "kvquant",
-                "kvquant(cap=0)"
+                "kvquant(cap=0)",
+                "minicache(start=0)",
+                "minicache(start=0, inner=block, window=0)",
+                "minicache(start=0, inner=exact(f16), window=64, retention=top)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -215,7 +225,9 @@ class CacheLifeTest {
                 "bfp",
                 "rotatekv(reorder=off, sinkEntries=0)",
                 "kvquant(sinks=4)",
-                "kvquant(threshold=global)"
+                "kvquant(threshold=global)",
+                "minicache(start=0, inner=exact(f16), window=0)",
+                "minicache(start=0, inner=block(q4_0), window=0, scope=shared, gamma=0.3)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
@@ -299,7 +311,10 @@ class CacheLifeTest {
                 "mikv(0.4, rule=count, importance_bits=8)",
                 "mikv(bits=0)",
                 "kvquant(bits=2)",
-                "kvquant(cap=0)"
+                "kvquant(cap=0)",
+                "minicache(start=0)",
+                "minicache(start=0, inner=exact(f16), window=0, scope=head, gamma=0.2)",
+                "minicache(start=0, inner=block(q4_0), window=32, scope=shared)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {
