@@ -53,6 +53,8 @@ class CacheLifeTest {
                 "kvquant",
                 "kvquant(bits=4, k_axis=token, sinks=5)",
                 "kvquant(outliers=0, k_bits=2, dtype=f32)",
+                "h2o",
+                "h2o(budget=40, store=block(q4_0))",
                 "minicache(start=0, retention=off)",
                 "minicache(start=0, retention=off, inner=exact(f16), window=0)",
                 "minicache(start=0, retention=off, inner=block(q4_0), window=32, rope=before)"
@@ -90,6 +92,8 @@ class CacheLifeTest {
                 "rotatekv(reorder=off)",
                 "vidkv",
                 "kvquant",
+                "h2o",
+                "snapkv(0.5)",
                 "minicache(start=0, inner=exact)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
@@ -132,6 +136,9 @@ class CacheLifeTest {
                 "rotatekv(reorder=off)",
                 "kvquant",
                 "kvquant(cap=0, sinks=3)",
+                "h2o(budget=40)",
+                "snapkv",
+                "snapkv(0.3, store=kivi(residual=32))",
                 "minicache(start=0)",
                 "minicache(start=0, window=0, inner=kivi(residual=32), scope=head)",
                 "minicache(start=0, window=32, rope=before, gamma=0.5)"
@@ -312,6 +319,8 @@ class CacheLifeTest {
                 "mikv(bits=0)",
                 "kvquant(bits=2)",
                 "kvquant(cap=0)",
+                "h2o(budget=30)",
+                "snapkv(budget=40)",
                 "minicache(start=0)",
                 "minicache(start=0, inner=exact(f16), window=0, scope=head, gamma=0.2)",
                 "minicache(start=0, inner=block(q4_0), window=32, scope=shared)"

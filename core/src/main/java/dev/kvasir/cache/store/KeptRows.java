@@ -21,8 +21,7 @@ import java.nio.ByteOrder;
  */
 public final class KeptRows {
     private static final Element ELEMENT = Element.F16;
-    private static final ValueLayout.OfInt INT =
-            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Kernels kernels;
     private final int headDim;

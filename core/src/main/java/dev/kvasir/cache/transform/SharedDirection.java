@@ -50,7 +50,8 @@ public record SharedDirection(Merge merge, double t) {
      * @param lengths receives the length of the first vector, then that of the second
      * @return the angle between the two in radians, 0 where one is zero, pi where there is none because of what is not a number
      */
-    public double merge(float[] a, int aOffset, float[] c, int cOffset, int width, float[] e, int eOffset, float[] lengths) {
+    public double merge(
+            float[] a, int aOffset, float[] c, int cOffset, int width, float[] e, int eOffset, float[] lengths) {
         double aa = 0;
         double cc = 0;
         double ac = 0;

@@ -132,7 +132,8 @@ class SharedDirectionTest {
                 .isFalse();
         assertThat(norm(e)).isCloseTo(1, within(1e-5));
         a[3] = Float.NaN;
-        assertThat(SharedDirection.opposed(merge(Merge.SLERP, 0.6, a, vector()))).isTrue();
+        assertThat(SharedDirection.opposed(merge(Merge.SLERP, 0.6, a, vector())))
+                .isTrue();
     }
 
     @Test

@@ -113,7 +113,13 @@ final class KeptTokens {
             // Sums of parts of 1 may miss it.
             distances[t] = Math.clamp(distances[t], 0.0, 1.0);
         }
-        deciders.get(set).decide(distances, step.count(), step.firstPosition(), sets.get(set).count(), retained);
+        deciders.get(set)
+                .decide(
+                        distances,
+                        step.count(),
+                        step.firstPosition(),
+                        sets.get(set).count(),
+                        retained);
     }
 
     /** Whether a step's token is in the set of a side of a head, once {@link #keep} has decided. */

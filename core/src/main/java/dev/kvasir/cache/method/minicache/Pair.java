@@ -10,8 +10,8 @@ import dev.kvasir.cache.kernel.Element;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.KeyReader;
 import dev.kvasir.cache.store.NewestTokens;
-import dev.kvasir.cache.store.StoredNorms;
 import dev.kvasir.cache.store.Scratch;
+import dev.kvasir.cache.store.StoredNorms;
 import dev.kvasir.cache.store.TokenScalars;
 import dev.kvasir.cache.store.TokenStore;
 import dev.kvasir.tensor.RotaryTable;
@@ -128,8 +128,8 @@ final class Pair implements LayerGroup {
         cosines[0] = in.readDouble();
         cosines[1] = in.readDouble();
         if (cosineCount < 0 || !(Math.abs(cosines[0]) <= cosineCount) || !(Math.abs(cosines[1]) <= cosineCount)) {
-            throw new CacheFileException("cosines: found sums " + cosines[0] + " and " + cosines[1] + " of " + cosineCount
-                    + ", allowed are numbers and sums up to them");
+            throw new CacheFileException("cosines: found sums " + cosines[0] + " and " + cosines[1] + " of "
+                    + cosineCount + ", allowed are numbers and sums up to them");
         }
     }
 
@@ -201,9 +201,18 @@ final class Pair implements LayerGroup {
         for (int t = 0; t < now.count(); t++) {
             int at = now.offset(t, kvHead);
             double angle = plan.direction()
-                    .merge(now.rows(0, side), at, now.rows(1, side), at, plan.headDim(), now.directions(side), at, lengths);
+                    .merge(
+                            now.rows(0, side),
+                            at,
+                            now.rows(1, side),
+                            at,
+                            plan.headDim(),
+                            now.directions(side),
+                            at,
+                            lengths);
             now.angle(side, kvHead, t, angle);
-            // As they are until the directions settle, which most do at once: rounded in both cases, so that it makes no difference.
+            // As they are until the directions settle, which most do at once: rounded in both cases, so that it makes
+            // no difference.
             lower.content().lengths().set(row, now.firstPosition() + t, lengths[0]);
             upper.content().lengths().set(row, now.firstPosition() + t, lengths[1]);
         }

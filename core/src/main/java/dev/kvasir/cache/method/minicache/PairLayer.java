@@ -74,9 +74,11 @@ final class PairLayer implements LayerStore {
                     .values(pair.directions().values(h));
             keys[h] = new KeyChain(
                     plan.headDim(),
-                    List.of(pair.kept().keys(index, h, longKeys), content.window().keys(h)));
-            values[h] = new ValueChain(
-                    List.of(pair.kept().values(index, h, longValues), content.window().values(h)));
+                    List.of(
+                            pair.kept().keys(index, h, longKeys),
+                            content.window().keys(h)));
+            values[h] = new ValueChain(List.of(
+                    pair.kept().values(index, h, longValues), content.window().values(h)));
         }
     }
 
@@ -207,7 +209,8 @@ final class PairLayer implements LayerStore {
     /** The window can always be forgotten, merged tokens as far as the stores of the directions and the decisions go back. */
     @Override
     public int smallestSize() {
-        return Math.min(merged, Math.max(pair.directions().smallestSize(), pair.kept().smallestSize()));
+        return Math.min(
+                merged, Math.max(pair.directions().smallestSize(), pair.kept().smallestSize()));
     }
 
     @Override
@@ -227,7 +230,9 @@ final class PairLayer implements LayerStore {
 
     @Override
     public Footprint footprint() {
-        Footprint own = content.window().footprint().plus(new Footprint(0, content.lengths().bytes(), 0, 0, 0));
+        Footprint own = content.window()
+                .footprint()
+                .plus(new Footprint(0, content.lengths().bytes(), 0, 0, 0));
         return upper ? own.plus(pair.directions().footprint()).plus(pair.kept().footprint()) : own;
     }
 

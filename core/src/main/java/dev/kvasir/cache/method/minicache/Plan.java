@@ -62,8 +62,9 @@ record Plan(
     private static int start(double start, int layers) {
         int first = start < 1 ? (int) Math.floor(start * layers) : (int) Math.min(start, layers);
         if ((start >= 1 && start != Math.rint(start)) || first < layers / 4) {
-            throw new InvalidInputException("minicache: start=" + start + " of " + layers
-                    + " layers; allowed are layers from " + layers / 4 + " on, or parts of the depth from 0.25 to below 1");
+            throw new InvalidInputException(
+                    "minicache: start=" + start + " of " + layers + " layers; allowed are layers from " + layers / 4
+                            + " on, or parts of the depth from 0.25 to below 1");
         }
         return first;
     }
@@ -75,8 +76,8 @@ record Plan(
     private static double share(CacheSettings settings, String option) {
         double value = settings.decimal(option);
         if (value > 1) {
-            throw new InvalidInputException("minicache: " + option + "=" + settings.text(option)
-                    + " is not possible, allowed: 0 to 1");
+            throw new InvalidInputException(
+                    "minicache: " + option + "=" + settings.text(option) + " is not possible, allowed: 0 to 1");
         }
         return value;
     }
@@ -127,11 +128,11 @@ record Plan(
 
     private void check(HeadFactory heads, Head head) {
         if (!head.keys().keepsOrder() || !head.values().keepsOrder()) {
-            throw new InvalidInputException("minicache cannot store in " + inner + ", which moves tokens, or changes them"
-                    + " more than once, after they are stored, so that their lengths would be others'");
+            throw new InvalidInputException(
+                    "minicache cannot store in " + inner + ", which moves tokens, or changes them"
+                            + " more than once, after they are stored, so that their lengths would be others'");
         }
-        if (beforeRope
-                && !(heads.keyTransform(start + 1, 0).isNone() && HeadTiles.canRestore(head.keys()))) {
+        if (beforeRope && !(heads.keyTransform(start + 1, 0).isNone() && HeadTiles.canRestore(head.keys()))) {
             throw new InvalidInputException("minicache: rope=before with inner=" + inner
                     + ", whose keys cannot be turned as they are read; allowed are exact, kivi, bfp and block without"
                     + " rotation, or rope=after");

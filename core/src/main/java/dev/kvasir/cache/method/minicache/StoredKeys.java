@@ -25,8 +25,8 @@ final class StoredKeys {
             for (int h = 0; h < kvHeads; h++) {
                 stores.add(directions.head(h).keys());
             }
-            RotatingKeys turned =
-                    new RotatingKeys(kernels, table, new HeadTiles(stores, pairs.plan().headDim()), kvHeads);
+            RotatingKeys turned = new RotatingKeys(
+                    kernels, table, new HeadTiles(stores, pairs.plan().headDim()), kvHeads);
             for (int h = 0; h < kvHeads; h++) {
                 readers[h] = turned.head(h);
             }

@@ -54,16 +54,16 @@ final class AlikeLayers {
         int width = width();
         int side = key.side();
         float[] row = new float[width];
-            Random all = new Random(seed * 31 + side * 7919L + key.token() * 15_485_863L);
-            Random own = new Random(seed * 37 + side * 7919L + key.layer() * 104_729L + key.token() * 32_452_843L);
-            // Some tokens agree less than others.
-            double share = alike == 1 ? 1 : alike * (1 - 0.6 * Math.pow(all.nextDouble(), 8));
-            double length = 0.5 + 1.5 * own.nextDouble();
-            for (int i = 0; i < width; i++) {
-                double offset = side == 0 && i % 29 == 3 ? 4 : 0;
-                double common = all.nextGaussian() + offset;
-                row[i] = (float) (length * (share * common + (1 - share) * own.nextGaussian()));
-            }
+        Random all = new Random(seed * 31 + side * 7919L + key.token() * 15_485_863L);
+        Random own = new Random(seed * 37 + side * 7919L + key.layer() * 104_729L + key.token() * 32_452_843L);
+        // Some tokens agree less than others.
+        double share = alike == 1 ? 1 : alike * (1 - 0.6 * Math.pow(all.nextDouble(), 8));
+        double length = 0.5 + 1.5 * own.nextDouble();
+        for (int i = 0; i < width; i++) {
+            double offset = side == 0 && i % 29 == 3 ? 4 : 0;
+            double common = all.nextGaussian() + offset;
+            row[i] = (float) (length * (share * common + (1 - share) * own.nextGaussian()));
+        }
         return row;
     }
 
@@ -88,8 +88,7 @@ final class AlikeLayers {
         for (int layer = 0; layer < shape.layers(); layer++) {
             float[] output = new float[size];
             cache.layer(layer)
-                    .append(OneStep.states(
-                            first, count, rows(layer, 0, first, count), rows(layer, 1, first, count)));
+                    .append(OneStep.states(first, count, rows(layer, 0, first, count), rows(layer, 1, first, count)));
             cache.layer(layer).attend(OneStep.queries(count, queries(layer, first, count)), output);
             System.arraycopy(output, 0, all, layer * size, size);
         }

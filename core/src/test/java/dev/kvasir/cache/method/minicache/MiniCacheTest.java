@@ -64,7 +64,8 @@ class MiniCacheTest {
                 Steps.assertClose(states.ofLayer(found, 2), upper, exact ? 1e-5 : 1e-3);
                 plain.took(count);
                 for (int side = 0; side < 2; side++) {
-                    assertThat(AlikeLayers.layer(cache, 1).pair().kept().count(side, 0)).isEqualTo(plain.kept(side));
+                    assertThat(AlikeLayers.layer(cache, 1).pair().kept().count(side, 0))
+                            .isEqualTo(plain.kept(side));
                 }
             }
         }
@@ -92,8 +93,19 @@ class MiniCacheTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(f32)", "exact(f16)", "kivi(bits=4)", "kivi(bits=2, residual=32)", "block(q4_0)",
-        "block(q4_0, rotate=true)", "turboquant(bits=4, keys=mse)", "turboquant(2, keys=mse, outliers=16)", "bfp", "qserve(smooth=false)"})
+    @ValueSource(
+            strings = {
+                "exact(f32)",
+                "exact(f16)",
+                "kivi(bits=4)",
+                "kivi(bits=2, residual=32)",
+                "block(q4_0)",
+                "block(q4_0, rotate=true)",
+                "turboquant(bits=4, keys=mse)",
+                "turboquant(2, keys=mse, outliers=16)",
+                "bfp",
+                "qserve(smooth=false)"
+            })
     void lengthsStayAsTheyWere(String inner) {
         for (int window : new int[] {0, 64}) {
             try (PagePool pool = Steps.pool();
@@ -374,7 +386,8 @@ class MiniCacheTest {
                 states.feed(cache, count);
                 Footprint expected = Caches.estimate(cache.spec(), SHAPE, cache.length());
                 for (int layer = 0; layer < 4; layer++) {
-                    if (cache.store(layer) instanceof PairLayer upper && upper == upper.pair().layers().getLast()) {
+                    if (cache.store(layer) instanceof PairLayer upper
+                            && upper == upper.pair().layers().getLast()) {
                         expected = expected.plus(keptBytes(upper.pair().kept(), options.contains("head")));
                     }
                 }
@@ -406,15 +419,18 @@ class MiniCacheTest {
             Footprint lower = cache.store(2).footprint();
             // One F16 length for each token, head and side.
             assertThat(lower).isEqualTo(new Footprint(0, 1024 * 2 * 2 * 2, 0, 0, 0));
-            assertThat(cache.store(3).footprint().codes()).isEqualTo(cache.store(0).footprint().codes());
+            assertThat(cache.store(3).footprint().codes())
+                    .isEqualTo(cache.store(0).footprint().codes());
         }
     }
 
     @Test
     void tokensThatComeTogetherOrOneByOneAreStoredAlike() {
         try (PagePool pool = Steps.pool();
-                SequenceCache prompt = states.create(mini("retention=off, window=64, inner=kivi(bits=4, residual=32)"), pool);
-                SequenceCache single = states.create(mini("retention=off, window=64, inner=kivi(bits=4, residual=32)"), pool)) {
+                SequenceCache prompt =
+                        states.create(mini("retention=off, window=64, inner=kivi(bits=4, residual=32)"), pool);
+                SequenceCache single =
+                        states.create(mini("retention=off, window=64, inner=kivi(bits=4, residual=32)"), pool)) {
             states.feed(prompt, 200);
             while (single.length() < 200) {
                 states.feed(single, 1);
