@@ -15,6 +15,7 @@ import dev.kvasir.cache.method.h2o.H2oCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
+import dev.kvasir.cache.method.minicache.MiniCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
@@ -49,7 +50,8 @@ public final class Caches {
             new VidKvCache(),
             new H2oCache(),
             new SnapKvCache(),
-            new ZipVlCache());
+            new ZipVlCache(),
+            new MiniCache());
 
     private Caches() {}
 

@@ -154,15 +154,21 @@ public final class PagePool implements AutoCloseable {
             return take(size);
         }
 
-        /** A claim by itself of {@code bytes} of this one's: for who will know only later what pages it needs. */
-        public Claim split(long bytes) {
-            if (bytes > left) {
-                throw new IllegalStateException("claim of " + bytes + " bytes from a claim of " + left);
-            }
-            left -= bytes;
-            return new Claim(bytes);
+        /** Bytes not yet turned into pages. */
+        public long left() {
+            return left;
         }
 
+        /** Hands {@code bytes} of what is left to another claim of this pool, which may outlive this one. */
+        public void move(long bytes, Claim to) {
+            if (bytes < 0 || bytes > left) {
+                throw new IllegalStateException("move of " + bytes + " bytes from a claim of " + left);
+            }
+            left -= bytes;
+            to.left += bytes;
+        }
+
+        /** Gives back what is left; the claim may be {@linkplain #move filled} again. */
         @Override
         public void close() {
             abandon(left);

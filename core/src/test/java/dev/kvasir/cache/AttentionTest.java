@@ -144,7 +144,9 @@ class AttentionTest {
             "vidkv",
             "gear(variant=gear)",
             "zipcache(interval=4000)",
-            "kvquant"
+            "kvquant",
+            "minicache(start=0)",
+            "minicache(start=0, window=0, inner=block(q4_0))"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;

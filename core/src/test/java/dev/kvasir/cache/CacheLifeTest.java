@@ -54,7 +54,10 @@ class CacheLifeTest {
                 "kvquant(bits=4, k_axis=token, sinks=5)",
                 "kvquant(outliers=0, k_bits=2, dtype=f32)",
                 "h2o",
-                "h2o(budget=40, store=block(q4_0))"
+                "h2o(budget=40, store=block(q4_0))",
+                "minicache(start=0, retention=off)",
+                "minicache(start=0, retention=off, inner=exact(f16), window=0)",
+                "minicache(start=0, retention=off, inner=block(q4_0), window=32, rope=before)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -91,7 +94,8 @@ class CacheLifeTest {
                 "kvquant",
                 "h2o",
                 "snapkv(0.5)",
-                "zipvl"
+                "zipvl",
+                "minicache(start=0, inner=exact)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -136,7 +140,10 @@ class CacheLifeTest {
                 "h2o(budget=40)",
                 "snapkv",
                 "snapkv(0.3, store=kivi(residual=32))",
-                "zipvl(0.9, min_tokens=0)"
+                "zipvl(0.9, min_tokens=0)",
+                "minicache(start=0)",
+                "minicache(start=0, window=0, inner=kivi(residual=32), scope=head)",
+                "minicache(start=0, window=32, rope=before, gamma=0.5)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -193,7 +200,10 @@ class CacheLifeTest {
                 "bfp(v_axis=token)",
                 "rotatekv(reorder=off, sinkEntries=0)",
                 "kvquant",
-                "kvquant(cap=0)"
+                "kvquant(cap=0)",
+                "minicache(start=0)",
+                "minicache(start=0, inner=block, window=0)",
+                "minicache(start=0, inner=exact(f16), window=64, retention=top)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -224,7 +234,9 @@ class CacheLifeTest {
                 "bfp",
                 "rotatekv(reorder=off, sinkEntries=0)",
                 "kvquant(sinks=4)",
-                "kvquant(threshold=global)"
+                "kvquant(threshold=global)",
+                "minicache(start=0, inner=exact(f16), window=0)",
+                "minicache(start=0, inner=block(q4_0), window=0, scope=shared, gamma=0.3)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
@@ -311,7 +323,10 @@ class CacheLifeTest {
                 "kvquant(cap=0)",
                 "h2o(budget=30)",
                 "snapkv(budget=40)",
-                "zipvl(0.9, interval=50)"
+                "zipvl(0.9, interval=50)",
+                "minicache(start=0)",
+                "minicache(start=0, inner=exact(f16), window=0, scope=head, gamma=0.2)",
+                "minicache(start=0, inner=block(q4_0), window=32, scope=shared)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

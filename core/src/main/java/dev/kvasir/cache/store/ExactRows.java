@@ -187,155 +187,38 @@ public final class ExactRows {
         pages.shrink(0);
     }
 
-    private int firstFrom(int slot) {
-        int at = Arrays.binarySearch(slots, 0, count, slot);
-        return at < 0 ? -at - 1 : at;
-    }
-
     /** {@code inner}, whose queries must be the model's own, with the exact tokens' scores in place of its own. */
     public KeyReader keys(int kvHead, KeyReader inner) {
-        return new Keys(kvHead, inner);
+        return new RowOverlay(kernels, headDim, new Rows(0, kvHead)).keys(inner);
     }
 
     /** {@code inner} with the exact tokens' values in place of its own. */
     public ValueReader values(int kvHead, ValueReader inner) {
-        return new Values(kvHead, inner);
+        return new RowOverlay(kernels, headDim, new Rows(1, kvHead)).values(inner);
     }
 
-    private final class Keys implements KeyReader {
-        private final int kvHead;
-        private final KeyReader inner;
+    /** The keys (side 0) or values (side 1) of a head. */
+    private final class Rows implements RowOverlay.Rows {
+        private final long at;
 
-        Keys(int kvHead, KeyReader inner) {
-            this.kvHead = kvHead;
-            this.inner = inner;
+        Rows(int side, int kvHead) {
+            at = (long) (side * kvHeads + kvHead) * headDim * element.bytes();
         }
 
         @Override
-        public int size() {
-            return inner.size();
+        public int firstFrom(int slot) {
+            int found = Arrays.binarySearch(slots, 0, count, slot);
+            return found < 0 ? -found - 1 : found;
         }
 
         @Override
-        public void scores(
-                float[] queries,
-                int queryOffset,
-                int rows,
-                int from,
-                int to,
-                float[] out,
-                int outOffset,
-                int outStride,
-                Scratch scratch) {
-            inner.scores(queries, queryOffset, rows, from, to, out, outOffset, outStride, scratch);
-            int end = firstFrom(to);
-            for (int i = firstFrom(from); i < end; i += Kernels.PANEL) {
-                scorePanel(
-                        queries,
-                        queryOffset,
-                        rows,
-                        i,
-                        Math.min(end, i + Kernels.PANEL),
-                        from,
-                        out,
-                        outOffset,
-                        outStride,
-                        scratch);
-            }
-        }
-
-        /** Scores up to 32 tokens as exact stores do, to the bit. */
-        private void scorePanel(
-                float[] queries,
-                int queryOffset,
-                int rows,
-                int first,
-                int end,
-                int from,
-                float[] out,
-                int outOffset,
-                int outStride,
-                Scratch scratch) {
-            int row = headDim * Kernels.PANEL;
-            int scores = row + headDim;
-            float[] lanes = scratch.lanes(scores + rows * Kernels.PANEL);
-            Arrays.fill(lanes, 0, row, 0f);
-            long at = (long) kvHead * headDim * element.bytes();
-            for (int i = first; i < end; i++) {
-                kernels.decode(element, pages.page(i), at, headDim, lanes, row);
-                for (int c = 0; c < headDim; c++) {
-                    lanes[c * Kernels.PANEL + i - first] = lanes[row + c];
-                }
-            }
-            kernels.dots(queries, queryOffset, headDim, rows, lanes, 0, headDim, lanes, scores, Kernels.PANEL);
-            for (int r = 0; r < rows; r++) {
-                for (int i = first; i < end; i++) {
-                    out[outOffset + r * outStride + slots[i] - from] = lanes[scores + r * Kernels.PANEL + i - first];
-                }
-            }
-        }
-    }
-
-    private final class Values implements ValueReader {
-        private final int kvHead;
-        private final ValueReader inner;
-
-        Values(int kvHead, ValueReader inner) {
-            this.kvHead = kvHead;
-            this.inner = inner;
+        public int slot(int i) {
+            return slots[i];
         }
 
         @Override
-        public int size() {
-            return inner.size();
-        }
-
-        @Override
-        public void addWeighted(
-                float[] weights,
-                int weightOffset,
-                int weightStride,
-                int rows,
-                int from,
-                int to,
-                float[] out,
-                int outOffset,
-                Scratch scratch) {
-            int first = firstFrom(from);
-            int end = firstFrom(to);
-            float[] kept = scratch.spare((end - first) * rows);
-            exchange(weights, weightOffset - from, weightStride, rows, first, end, kept, true);
-            inner.addWeighted(weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
-            exchange(weights, weightOffset - from, weightStride, rows, first, end, kept, false);
-            for (int i = first; i < end; i++) {
-                float[] value = scratch.lanes(headDim);
-                long at = (long) (kvHeads + kvHead) * headDim * element.bytes();
-                kernels.decode(element, pages.page(i), at, headDim, value, 0);
-                int w = weightOffset + slots[i] - from;
-                kernels.sums(weights, w, weightStride, rows, value, 0, headDim, 1, headDim, out, outOffset, headDim);
-            }
-        }
-
-        /** Keeps the weights of exact tokens aside and puts 0 in their place, or brings them back. */
-        private void exchange(
-                float[] weights, int offset, int stride, int rows, int first, int end, float[] kept, boolean away) {
-            int k = 0;
-            for (int i = first; i < end; i++) {
-                for (int r = 0; r < rows; r++, k++) {
-                    int at = offset + r * stride + slots[i];
-                    if (away) {
-                        kept[k] = weights[at];
-                        weights[at] = 0;
-                    } else {
-                        weights[at] = kept[k];
-                    }
-                }
-            }
-        }
-
-        @Override
-        public void finish(float[] sums, int offset, int rows, Scratch scratch) {
-            inner.finish(sums, offset, rows, scratch);
+        public void row(int i, float[] out, int offset) {
+            kernels.decode(element, pages.page(i), at, headDim, out, offset);
         }
     }
 }

@@ -57,6 +57,17 @@ public final class FlushingKeys implements KeyStore {
     }
 
     @Override
+    public boolean keepsOrder() {
+        return packed.keepsOrder();
+    }
+
+    /** What is quantized stays as it is. */
+    @Override
+    public int settled() {
+        return packed.size();
+    }
+
+    @Override
     public int size() {
         return packed.size() + window.size();
     }

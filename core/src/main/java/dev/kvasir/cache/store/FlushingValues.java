@@ -49,6 +49,17 @@ public final class FlushingValues implements ValueStore {
     }
 
     @Override
+    public boolean keepsOrder() {
+        return packed.keepsOrder();
+    }
+
+    /** What is quantized stays as it is. */
+    @Override
+    public int settled() {
+        return packed.size();
+    }
+
+    @Override
     public int size() {
         return packed.size() + window.size();
     }

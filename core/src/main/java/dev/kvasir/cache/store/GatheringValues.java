@@ -35,6 +35,12 @@ public final class GatheringValues implements ValueStore {
         return begun;
     }
 
+    /** What is quantized stays as it is. */
+    @Override
+    public int settled() {
+        return packed.size();
+    }
+
     @Override
     public int size() {
         return packed.size() + begun.size();

@@ -14,6 +14,7 @@ public final class Scratch {
     private float[] spare = new float[0];
     private float[] chained = new float[0];
     private float[] selected = new float[0];
+    private float[] scaled = new float[0];
     private int[] entries = new int[0];
     private int[] tokens = new int[0];
     private int rowsPerToken = 1;
@@ -43,6 +44,12 @@ public final class Scratch {
     float[] chained(int size) {
         chained = grown(chained, size);
         return chained;
+    }
+
+    /** Weights and sums on their way to values that have a length each. */
+    float[] scaled(int size) {
+        scaled = grown(scaled, size);
+        return scaled;
     }
 
     /** A run of slots of which some are wanted. */

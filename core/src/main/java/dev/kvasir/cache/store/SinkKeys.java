@@ -53,6 +53,11 @@ public final class SinkKeys implements KeyStore {
     }
 
     @Override
+    public boolean keepsOrder() {
+        return false;
+    }
+
+    @Override
     public int size() {
         return rest.size() + sinks.count();
     }

@@ -45,6 +45,11 @@ public final class SinkValues implements ValueStore {
     }
 
     @Override
+    public boolean keepsOrder() {
+        return false;
+    }
+
+    @Override
     public int size() {
         return rest.size() + sinks.count();
     }

@@ -45,6 +45,12 @@ public final class SlidingValues implements ValueStore {
         return window;
     }
 
+    /** What is quantized stays as it is. */
+    @Override
+    public int settled() {
+        return packed.size();
+    }
+
     @Override
     public int size() {
         return packed.size() + window.size();

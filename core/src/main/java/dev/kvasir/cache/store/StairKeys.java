@@ -58,6 +58,11 @@ public final class StairKeys implements BlockKeys {
     }
 
     @Override
+    public boolean keepsOrder() {
+        return false;
+    }
+
+    @Override
     public int size() {
         return pages.size();
     }

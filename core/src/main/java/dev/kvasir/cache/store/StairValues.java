@@ -61,6 +61,11 @@ public final class StairValues implements BlockValues {
     }
 
     @Override
+    public boolean keepsOrder() {
+        return false;
+    }
+
+    @Override
     public int size() {
         return pages.size();
     }

@@ -30,6 +30,16 @@ public interface TokenStore {
      */
     void append(float[] rows, int offset, int stride, int count, Scratch scratch);
 
+    /** Whether slots are in the order tokens came, and a token's content changes at most once after it came: when it {@linkplain #settled settles}. */
+    default boolean keepsOrder() {
+        return true;
+    }
+
+    /** Slots, from 0 on, whose content no later token changes, in a store that {@linkplain #keepsOrder keeps the order}. */
+    default int settled() {
+        return size();
+    }
+
     /** The smallest size {@link #truncate} can bring this store to. */
     int smallestSize();
 

@@ -219,7 +219,9 @@ final class VlLayer implements SingleLayer {
         long most = largest(tail.size() + tokens);
         if (claimed < most) {
             dropClaim();
-            claim = stepClaim.split(most);
+            PagePool.Claim apart = pool.claim(0);
+            stepClaim.move(most, apart);
+            claim = apart;
             claimed = most;
         }
     }
