@@ -19,6 +19,7 @@ import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
+import dev.kvasir.cache.method.xquant.XQuantCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
@@ -43,7 +44,8 @@ public final class Caches {
             new BfpCache(),
             new TurboQuantCache(),
             new SaqCache(),
-            new VidKvCache());
+            new VidKvCache(),
+            new XQuantCache());
 
     private Caches() {}
 

@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CacheLifeTest {
     private static final CacheShape SHAPE = new CacheShape(2, 4, 2, 32, 16);
     private static final CacheModel MODEL = Calibrated.model(SHAPE);
-    private final Steps steps = new Steps(SHAPE, 99);
+    private final Steps steps = Steps.projected(SHAPE, 99);
 
     private static KvCache create(String spec, PagePool pool) {
         return Caches.create(CacheSpec.parse(spec), MODEL, pool, Steps.sequential());
@@ -52,7 +52,10 @@ class CacheLifeTest {
                 "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)",
                 "kvquant",
                 "kvquant(bits=4, k_axis=token, sinks=5)",
-                "kvquant(outliers=0, k_bits=2, dtype=f32)"
+                "kvquant(outliers=0, k_bits=2, dtype=f32)",
+                "xquant",
+                "xquant(2, variant=b, group=32)",
+                "xquant(3, variant=b, k_axis=token, v_axis=channel, group=64)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -86,7 +89,9 @@ class CacheLifeTest {
                 "saq(segment=32)",
                 "rotatekv(reorder=off)",
                 "vidkv",
-                "kvquant"
+                "kvquant",
+                "xquant",
+                "xquant(variant=b, group=64)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -127,11 +132,13 @@ class CacheLifeTest {
                 "bfp(v_axis=token)",
                 "rotatekv(reorder=off)",
                 "kvquant",
-                "kvquant(cap=0, sinks=3)"
+                "kvquant(cap=0, sinks=3)",
+                "xquant(3)",
+                "xquant(variant=b, group=32)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
-        Steps otherSteps = new Steps(SHAPE, 100);
+        Steps otherSteps = Steps.projected(SHAPE, 100);
         KvCache cache = create(spec, pool);
         try (KvCache twin = create(spec, pool)) {
             steps.feed(cache, 170);
@@ -184,7 +191,9 @@ class CacheLifeTest {
                 "bfp(v_axis=token)",
                 "rotatekv(reorder=off, sinkEntries=0)",
                 "kvquant",
-                "kvquant(cap=0)"
+                "kvquant(cap=0)",
+                "xquant",
+                "xquant(variant=b, group=128)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -215,10 +224,12 @@ class CacheLifeTest {
                 "bfp",
                 "rotatekv(reorder=off, sinkEntries=0)",
                 "kvquant(sinks=4)",
-                "kvquant(threshold=global)"
+                "kvquant(threshold=global)",
+                "xquant(8)",
+                "xquant(2, variant=b, k_axis=token)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
-        Steps wrong = new Steps(SHAPE, 7);
+        Steps wrong = Steps.projected(SHAPE, 7);
         try (PagePool pool = Steps.pool();
                 KvCache cache = create(spec, pool);
                 KvCache twin = create(spec, pool)) {
@@ -299,7 +310,9 @@ class CacheLifeTest {
                 "mikv(0.4, rule=count, importance_bits=8)",
                 "mikv(bits=0)",
                 "kvquant(bits=2)",
-                "kvquant(cap=0)"
+                "kvquant(cap=0)",
+                "xquant",
+                "xquant(variant=b, v_axis=channel, group=64)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

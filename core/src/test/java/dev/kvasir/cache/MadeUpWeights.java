@@ -12,6 +12,7 @@ import java.util.Random;
 public final class MadeUpWeights implements Projections {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
     private final CacheShape shape;
+    private final Derivations derivations = new Derivations();
 
     public MadeUpWeights(CacheShape shape) {
         this.shape = shape;
@@ -22,6 +23,11 @@ public final class MadeUpWeights implements Projections {
         CacheModel plain = CacheModel.of(shape);
         return new CacheModel(
                 shape, plain.rotary(), calibrations, new MadeUpWeights(shape), plain.contextLength(), false);
+    }
+
+    @Override
+    public Derivations derivations() {
+        return derivations;
     }
 
     @Override
