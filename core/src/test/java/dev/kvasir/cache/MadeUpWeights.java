@@ -6,12 +6,15 @@ import dev.kvasir.tensor.RotaryTable;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** Random projections of a made-up model, the same for a shape at any time, and the states they make of inputs. */
 public final class MadeUpWeights implements Projections {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
     private final CacheShape shape;
+    private final Map<Integer, float[]> made = new ConcurrentHashMap<>();
     private final Derivations derivations = new Derivations();
 
     public MadeUpWeights(CacheShape shape) {
@@ -48,6 +51,10 @@ public final class MadeUpWeights implements Projections {
     }
 
     private float[] numbers(int index) {
+        return made.computeIfAbsent(index, this::make);
+    }
+
+    private float[] make(int index) {
         Random random = new Random(77_003L + index);
         float[] numbers = new float[shape.kvHeads() * shape.headDim() * shape.hiddenSize()];
         for (int i = 0; i < numbers.length; i++) {
