@@ -20,6 +20,7 @@ import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.cache.method.xquant.XQuantCache;
+import dev.kvasir.cache.method.xquant.XQuantClCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
@@ -45,7 +46,8 @@ public final class Caches {
             new TurboQuantCache(),
             new SaqCache(),
             new VidKvCache(),
-            new XQuantCache());
+            new XQuantCache(),
+            new XQuantClCache());
 
     private Caches() {}
 

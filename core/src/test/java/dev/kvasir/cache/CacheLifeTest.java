@@ -55,7 +55,7 @@ class CacheLifeTest {
                 "kvquant(outliers=0, k_bits=2, dtype=f32)",
                 "xquant",
                 "xquant(2, variant=b, group=32)",
-                "xquant(3, variant=b, k_axis=token, v_axis=channel, group=64)"
+                "xquant(3, variant=b, k_axis=token, v_axis=channel, group=64)","xquant-cl(base_layers=1)","xquant-cl(2, variant=d, base_layers=2, group=32, acc=f32)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -91,7 +91,7 @@ class CacheLifeTest {
                 "vidkv",
                 "kvquant",
                 "xquant",
-                "xquant(variant=b, group=64)"
+                "xquant(variant=b, group=64)","xquant-cl(base_layers=1)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -134,7 +134,7 @@ class CacheLifeTest {
                 "kvquant",
                 "kvquant(cap=0, sinks=3)",
                 "xquant(3)",
-                "xquant(variant=b, group=32)"
+                "xquant(variant=b, group=32)","xquant-cl(base_layers=1)","xquant-cl(variant=d, base_layers=1)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -193,7 +193,7 @@ class CacheLifeTest {
                 "kvquant",
                 "kvquant(cap=0)",
                 "xquant",
-                "xquant(variant=b, group=128)"
+                "xquant(variant=b, group=128)","xquant-cl(base_layers=1)","xquant-cl(variant=d, base_layers=2)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -226,7 +226,7 @@ class CacheLifeTest {
                 "kvquant(sinks=4)",
                 "kvquant(threshold=global)",
                 "xquant(8)",
-                "xquant(2, variant=b, k_axis=token)"
+                "xquant(2, variant=b, k_axis=token)","xquant-cl(base_layers=1)","xquant-cl(variant=d, base_layers=1)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = Steps.projected(SHAPE, 7);
@@ -312,7 +312,7 @@ class CacheLifeTest {
                 "kvquant(bits=2)",
                 "kvquant(cap=0)",
                 "xquant",
-                "xquant(variant=b, v_axis=channel, group=64)"
+                "xquant(variant=b, v_axis=channel, group=64)","xquant-cl(base_layers=1)","xquant-cl(variant=d, base_layers=1)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

@@ -15,6 +15,7 @@ public final class Accumulator {
     /** Tokens of a page. */
     public static final int PAGE_TOKENS = 64;
 
+    private final PagePool pool;
     private final Kernels kernels;
     private final Element element;
     private final int width;
@@ -22,10 +23,11 @@ public final class Accumulator {
 
     /** An accumulator without rows. */
     public Accumulator(PagePool pool, Kernels kernels, Element element, int width) {
-        this(kernels, element, width, new PageRun(pool, bytes(element, width, 1)));
+        this(pool, kernels, element, width, new PageRun(pool, bytes(element, width, 1)));
     }
 
-    private Accumulator(Kernels kernels, Element element, int width, PageRun pages) {
+    private Accumulator(PagePool pool, Kernels kernels, Element element, int width, PageRun pages) {
+        this.pool = pool;
         this.kernels = kernels;
         this.element = element;
         this.width = width;
@@ -52,6 +54,17 @@ public final class Accumulator {
     public void reserve(int tokens, PagePool.Claim claim) {
         int wanted = Math.ceilDiv(tokens, PAGE_TOKENS);
         pages.reserve(wanted, 0, wanted, claim);
+    }
+
+    /**
+     * As {@link #reserve}, from the pool itself.
+     *
+     * @throws dev.kvasir.cache.CacheBudgetException if it does not have them
+     */
+    public void take(int tokens) {
+        try (PagePool.Claim claim = pool.claim(wantedBytes(tokens))) {
+            reserve(tokens, claim);
+        }
     }
 
     /** Writes {@code count} rows from a slot on, of one page, to {@code out[count][width]}. */
@@ -84,6 +97,6 @@ public final class Accumulator {
 
     /** A second accumulator over the same pages, which are copied when either is next reserved. */
     public Accumulator fork() {
-        return new Accumulator(kernels, element, width, pages.fork());
+        return new Accumulator(pool, kernels, element, width, pages.fork());
     }
 }

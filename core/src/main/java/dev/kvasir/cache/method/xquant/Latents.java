@@ -103,4 +103,11 @@ record Latents(int width, int hidden, float[] basis) {
             }
         }
     }
+
+    /** Writes the latent of one input {@code x[hidden]} to {@code out[width]}. */
+    void ofOne(Kernels kernels, float[] x, int offset, float[] out, int outOffset) {
+        for (int k = 0; k < width; k++) {
+            out[outOffset + k] = kernels.dot(x, offset, basis, k * hidden, hidden);
+        }
+    }
 }
