@@ -98,6 +98,11 @@ final class DeltaLayer implements LayerStore {
         return differences;
     }
 
+    /** The sum of all layers so far in a step, after it that of the last. */
+    Accumulator sum() {
+        return sum;
+    }
+
     /** The same over another group's sum. */
     DeltaLayer fork(Accumulator otherSum) {
         return new DeltaLayer(plan, weights, differences.fork(), otherSum);
