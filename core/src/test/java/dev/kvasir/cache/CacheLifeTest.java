@@ -53,9 +53,13 @@ class CacheLifeTest {
                 "kvquant",
                 "kvquant(bits=4, k_axis=token, sinks=5)",
                 "kvquant(outliers=0, k_bits=2, dtype=f32)",
+                "h2o",
+                "h2o(budget=40, store=block(q4_0))",
                 "xquant",
                 "xquant(2, variant=b, group=32)",
-                "xquant(3, variant=b, k_axis=token, v_axis=channel, group=64)","xquant-cl(base_layers=1)","xquant-cl(2, variant=d, base_layers=2, group=32, acc=f32)"
+                "xquant(3, variant=b, k_axis=token, v_axis=channel, group=64)",
+                "xquant-cl(base_layers=1)",
+                "xquant-cl(2, variant=d, base_layers=2, group=32, acc=f32)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -90,8 +94,11 @@ class CacheLifeTest {
                 "rotatekv(reorder=off)",
                 "vidkv",
                 "kvquant",
+                "h2o",
+                "snapkv(0.5)",
                 "xquant",
-                "xquant(variant=b, group=64)","xquant-cl(base_layers=1)"
+                "xquant(variant=b, group=64)",
+                "xquant-cl(base_layers=1)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -133,8 +140,13 @@ class CacheLifeTest {
                 "rotatekv(reorder=off)",
                 "kvquant",
                 "kvquant(cap=0, sinks=3)",
+                "h2o(budget=40)",
+                "snapkv",
+                "snapkv(0.3, store=kivi(residual=32))",
                 "xquant(3)",
-                "xquant(variant=b, group=32)","xquant-cl(base_layers=1)","xquant-cl(variant=d, base_layers=1)"
+                "xquant(variant=b, group=32)",
+                "xquant-cl(base_layers=1)",
+                "xquant-cl(variant=d, base_layers=1)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -193,7 +205,9 @@ class CacheLifeTest {
                 "kvquant",
                 "kvquant(cap=0)",
                 "xquant",
-                "xquant(variant=b, group=128)","xquant-cl(base_layers=1)","xquant-cl(variant=d, base_layers=2)"
+                "xquant(variant=b, group=128)",
+                "xquant-cl(base_layers=1)",
+                "xquant-cl(variant=d, base_layers=2)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -226,7 +240,9 @@ class CacheLifeTest {
                 "kvquant(sinks=4)",
                 "kvquant(threshold=global)",
                 "xquant(8)",
-                "xquant(2, variant=b, k_axis=token)","xquant-cl(base_layers=1)","xquant-cl(variant=d, base_layers=1)"
+                "xquant(2, variant=b, k_axis=token)",
+                "xquant-cl(base_layers=1)",
+                "xquant-cl(variant=d, base_layers=1)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = Steps.projected(SHAPE, 7);
@@ -311,8 +327,12 @@ class CacheLifeTest {
                 "mikv(bits=0)",
                 "kvquant(bits=2)",
                 "kvquant(cap=0)",
+                "h2o(budget=30)",
+                "snapkv(budget=40)",
                 "xquant",
-                "xquant(variant=b, v_axis=channel, group=64)","xquant-cl(base_layers=1)","xquant-cl(variant=d, base_layers=1)"
+                "xquant(variant=b, v_axis=channel, group=64)",
+                "xquant-cl(base_layers=1)",
+                "xquant-cl(variant=d, base_layers=1)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

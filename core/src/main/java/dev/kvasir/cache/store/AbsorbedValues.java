@@ -9,8 +9,7 @@ package dev.kvasir.cache.store;
  * @param row the head's first among its outputs
  * @param headDim how many follow
  */
-public record AbsorbedValues(ValueReader summed, MatrixProduct product, int row, int headDim)
-        implements ValueReader {
+public record AbsorbedValues(ValueReader summed, MatrixProduct product, int row, int headDim) implements ValueReader {
     @Override
     public int size() {
         return summed.size();
@@ -36,8 +35,7 @@ public record AbsorbedValues(ValueReader summed, MatrixProduct product, int row,
     }
 
     @Override
-    public void project(
-            float[] sums, int offset, int rows, int headDim, float[] out, int outOffset, Scratch scratch) {
+    public void project(float[] sums, int offset, int rows, int headDim, float[] out, int outOffset, Scratch scratch) {
         product.ofRows(sums, offset, rows, row, headDim, out, outOffset, scratch);
     }
 

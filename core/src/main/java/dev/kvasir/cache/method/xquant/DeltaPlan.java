@@ -23,19 +23,18 @@ record DeltaPlan(XQuantPlan base, int baseLayers, int bits, int group, Element e
     /** Checks that the rows can be packed. */
     DeltaPlan {
         if (width(base) % PackedLayout.UNIT != 0) {
-            throw new InvalidInputException("xquant-cl: a token has " + width(base) + " latents, allowed are multiples of "
-                    + PackedLayout.UNIT);
+            throw new InvalidInputException("xquant-cl: a token has " + width(base)
+                    + " latents, allowed are multiples of " + PackedLayout.UNIT);
         }
     }
 
     /** The plan that settings ask for. */
     static DeltaPlan of(CacheSettings settings, CacheShape shape) {
-        boolean latent =
-                switch (settings.text("variant")) {
-                    case "c" -> false;
-                    case "d" -> true;
-                    default -> XQuantPlan.latentIsSmaller(shape);
-                };
+        boolean latent = switch (settings.text("variant")) {
+            case "c" -> false;
+            case "d" -> true;
+            default -> XQuantPlan.latentIsSmaller(shape);
+        };
         int layers = settings.number("base_layers");
         if (layers < 1 || layers > 8) {
             throw new InvalidInputException("xquant-cl: base_layers=" + layers + " is not possible, allowed: 1 to 8");

@@ -27,8 +27,7 @@ record HeadReaders(List<KeyReader> keys, List<ValueReader> values) {
     }
 
     /** Readers of inputs that lie beside the keys made of them. */
-    static HeadReaders of(
-            Kernels kernels, RotaryTable rotary, CacheShape shape, KeyTiles tiles, MatrixProduct values) {
+    static HeadReaders of(Kernels kernels, RotaryTable rotary, CacheShape shape, KeyTiles tiles, MatrixProduct values) {
         RotatingKeys rotating = new RotatingKeys(kernels, rotary, tiles, shape.kvHeads());
         int offset = XQuantPlan.outputs(shape) * Kernels.PANEL;
         return of(shape, rotating, new TileRows(kernels, rotating, offset, values.inputs(), tiles::size), values);

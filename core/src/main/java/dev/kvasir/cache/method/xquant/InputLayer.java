@@ -44,11 +44,7 @@ final class InputLayer implements SingleLayer {
         this.weights = weights;
         this.inputs = inputs;
         this.readers = HeadReaders.of(
-                weights.kernels(),
-                weights.rotary(),
-                plan.shape(),
-                new Tiles(inputs, weights.keys()),
-                weights.values());
+                weights.kernels(), weights.rotary(), plan.shape(), new Tiles(inputs, weights.keys()), weights.values());
     }
 
     /** Keys made of stored inputs, with the inputs beside them. */

@@ -22,7 +22,8 @@ import java.util.Arrays;
  * @param basis {@code U} transposed, {@code [width][hidden]}
  */
 record Latents(int width, int hidden, float[] basis) {
-    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** What is left of {@code U^t U} beside the identity, at most. */
     private static final double ORTHONORMAL = 1e-5;

@@ -46,8 +46,7 @@ record TileRows(Kernels kernels, RotatingKeys keys, int offset, int width, IntSu
             float[] tile = keys.block(first, scratch);
             int at = offset + (slot - first) * width;
             int w = weightOffset + slot - from;
-            kernels.sums(
-                    weights, w, weightStride, rows, tile, at, width, end - slot, width, out, outOffset, width);
+            kernels.sums(weights, w, weightStride, rows, tile, at, width, end - slot, width, out, outOffset, width);
             slot = end;
         }
     }

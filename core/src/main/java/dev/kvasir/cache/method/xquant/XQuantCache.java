@@ -7,11 +7,11 @@ import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
+import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Projections;
 import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.kernel.Kernels;
-import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.store.MatrixProduct;
 import dev.kvasir.tensor.RotaryTable;
 import java.util.List;
@@ -39,7 +39,8 @@ import java.util.Optional;
  * <p>Rollback: A takes back any number of tokens, B what is not quantized yet by channel (with {@code k_axis=token} any number).
  */
 public final class XQuantCache implements CacheMethod {
-    static final String ALONE = "which keeps the input of a layer and makes keys of it again, not keys that it is given";
+    static final String ALONE =
+            "which keeps the input of a layer and makes keys of it again, not keys that it is given";
 
     @Override
     public String name() {
@@ -91,8 +92,10 @@ public final class XQuantCache implements CacheMethod {
                         "auto",
                         "a",
                         "b"),
-                CacheOption.choice("k_axis", "channel", "what shares a scale among latents of keys", "channel", "token"),
-                CacheOption.choice("v_axis", "token", "what shares a scale among latents of values", "token", "channel"),
+                CacheOption.choice(
+                        "k_axis", "channel", "what shares a scale among latents of keys", "channel", "token"),
+                CacheOption.choice(
+                        "v_axis", "token", "what shares a scale among latents of values", "token", "channel"),
                 quantizedPrefill());
     }
 

@@ -112,7 +112,8 @@ public final class XQuantClCache implements CacheMethod {
 
     private static DeltaGroup group(
             DeltaPlan plan, RotaryTable rotary, Projections weights, PagePool pool, Kernels kernels) {
-        Accumulator sum = new Accumulator(pool, kernels, plan.element(), plan.shape().hiddenSize());
+        Accumulator sum =
+                new Accumulator(pool, kernels, plan.element(), plan.shape().hiddenSize());
         List<DeltaLayer> layers = new ArrayList<>();
         for (int layer = plan.start(); layer < plan.shape().layers(); layer++) {
             DeltaLayer.Weights own = new DeltaLayer.Weights(

@@ -46,12 +46,11 @@ record XQuantPlan(
 
     /** The plan that settings ask for. */
     static XQuantPlan of(CacheSettings settings, CacheShape shape) {
-        boolean latent =
-                switch (settings.text("variant")) {
-                    case "a" -> false;
-                    case "b" -> true;
-                    default -> latentIsSmaller(shape);
-                };
+        boolean latent = switch (settings.text("variant")) {
+            case "a" -> false;
+            case "b" -> true;
+            default -> latentIsSmaller(shape);
+        };
         return new XQuantPlan(
                 shape,
                 latent,
@@ -93,8 +92,7 @@ record XQuantPlan(
 
     /** Rows of {@code width} numbers that come one by one, each with scales of its own. */
     static PackedLayout rows(int width, int bits, int group) {
-        return new PackedLayout(
-                width, PAGE_TOKENS, bits, group(width, group), Axis.PER_DEPTH, Quantizer.MIN_MAX);
+        return new PackedLayout(width, PAGE_TOKENS, bits, group(width, group), Axis.PER_DEPTH, Quantizer.MIN_MAX);
     }
 
     /** Of inputs (A), or of the values' latents (B). */
@@ -108,8 +106,7 @@ record XQuantPlan(
     PackedLayout columns() {
         return keysByChannel
                 ? new PackedLayout(group, width(), bits, group, Axis.PER_DEPTH, Quantizer.MIN_MAX)
-                : new PackedLayout(
-                        PAGE_TOKENS, width(), bits, group(width(), group), Axis.PER_LANE, Quantizer.MIN_MAX);
+                : new PackedLayout(PAGE_TOKENS, width(), bits, group(width(), group), Axis.PER_LANE, Quantizer.MIN_MAX);
     }
 
     /** Tokens of a page of what is not quantized yet. */

@@ -166,8 +166,10 @@ class XQuantClTest {
                     double[][][] sums = sums(stream, model, plan, first);
                     float[] found = stream.feed(cache, count);
                     for (int layer = plan.start(); layer < shape.layers(); layer++) {
-                        double[][] keys = times(sums[layer], rows(model.projections().keys(layer)));
-                        double[][] values = times(sums[layer], rows(model.projections().values(layer)));
+                        double[][] keys =
+                                times(sums[layer], rows(model.projections().keys(layer)));
+                        double[][] values =
+                                times(sums[layer], rows(model.projections().values(layer)));
                         TokenStates own = stream.states(layer, first, count);
                         float[] expected = attend(
                                 shape,
@@ -175,8 +177,7 @@ class XQuantClTest {
                                 joined(rotated(model, keys, 0), rows(own.keys(), count, width)),
                                 joined(values, rows(own.values(), count, width)),
                                 count);
-                        float[] outputs =
-                                Arrays.copyOfRange(found, layer * count * each, (layer + 1) * count * each);
+                        float[] outputs = Arrays.copyOfRange(found, layer * count * each, (layer + 1) * count * each);
                         // Rounding may put a number on the other side of a border of its codes.
                         Steps.assertClose(outputs, expected, plan.bits() == 2 ? 3e-2 : 1e-2);
                     }
@@ -357,7 +358,8 @@ class XQuantClTest {
             stream.feed(cache, 40);
             float[] found = stream.feed(cache, 20);
             for (int layer = 0; layer < 5; layer++) {
-                double[][] keys = rotated(model, times(sums[layer], rows(model.projections().keys(layer))), 0);
+                double[][] keys = rotated(
+                        model, times(sums[layer], rows(model.projections().keys(layer))), 0);
                 double[][] values = times(sums[layer], rows(model.projections().values(layer)));
                 float[] expected =
                         attend(EACH, rows(queries.queries(layer, 40, 20).queries(), 20, 64), keys, values, 20);

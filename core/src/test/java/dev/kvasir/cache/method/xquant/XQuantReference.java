@@ -74,7 +74,7 @@ final class XQuantReference {
             most = Math.max(most, row[i]);
         }
         int top = (1 << bits) - 1;
-        double scale = half((float) ((float) most - (float) least) / top);
+        double scale = half(((float) most - (float) least) / top);
         double zero = half((float) least);
         for (int i = from; i < to; i++) {
             double code = scale == 0 ? 0 : Math.clamp(Math.rint((row[i] - zero) / scale), 0, top);

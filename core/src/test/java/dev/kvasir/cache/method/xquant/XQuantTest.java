@@ -87,7 +87,8 @@ class XQuantTest {
                     double[][] zk = times(inputs, rows(keyBasis.basis(), keyBasis.width(), shape.hiddenSize()));
                     double[][] zv = times(inputs, rows(valueBasis.basis(), valueBasis.width(), shape.hiddenSize()));
                     keys = times(quantizedByChannel(zk, bits, group), rows(keyFactors.rest()));
-                    values = times(quantized(zv, bits, Math.min(group, zv.length == 0 ? group : zv[0].length)),
+                    values = times(
+                            quantized(zv, bits, Math.min(group, zv.length == 0 ? group : zv[0].length)),
                             rows(valueFactors.rest()));
                 } else {
                     double[][] inputs = quantized(inputs(steps, shape, first), bits, group);
@@ -102,20 +103,12 @@ class XQuantTest {
     }
 
     private static double[][] inputs(Steps steps, CacheShape shape, int tokens) {
-        return tokens == 0
-                ? new double[0][0]
-                : rows(steps.states(0, 0, tokens).input(), tokens, shape.hiddenSize());
+        return tokens == 0 ? new double[0][0] : rows(steps.states(0, 0, tokens).input(), tokens, shape.hiddenSize());
     }
 
     /** Outputs of a step over keys before RoPE and values of what is stored, and its own exact ones. */
     private static float[] output(
-            Steps steps,
-            CacheShape shape,
-            CacheModel model,
-            double[][] keys,
-            double[][] values,
-            int first,
-            int count) {
+            Steps steps, CacheShape shape, CacheModel model, double[][] keys, double[][] values, int first, int count) {
         int width = shape.kvHeads() * shape.headDim();
         TokenStates own = steps.states(0, first, count);
         double[][] allKeys = joined(rotated(model, keys, 0), rows(own.keys(), count, width));
@@ -230,7 +223,8 @@ class XQuantTest {
                 }
             }
             double[][] weights = rows(model(EACH).projections().keys(0));
-            double largest = Svd.of(flat(weights), weights.length, weights[0].length).s()[0];
+            double largest =
+                    Svd.of(flat(weights), weights.length, weights[0].length).s()[0];
             double[][] keys = rows(steps.states(0, 0, 150).keys(), 150, 128);
             assertThat(Math.sqrt(squared(readKeys(cache, EACH), keys)))
                     .isLessThanOrEqualTo(Math.sqrt(squared(x, stored)) * largest * 1.0001);
@@ -264,7 +258,8 @@ class XQuantTest {
                 }
             }
         }
-        // The steps between b bits' levels are (2^(b+1) - 1) / (2^b - 1) times as wide, 2.33 for two bits: a little more than twice.
+        // The steps between b bits' levels are (2^(b+1) - 1) / (2^b - 1) times as wide, 2.33 for two bits: a little
+        // more than twice.
         assertThat(errors[2] / errors[3]).isBetween(3.0, 5.6);
         assertThat(errors[3] / errors[4]).isBetween(3.0, 5.0);
         assertThat(Math.pow(errors[4] / errors[8], 0.25)).isBetween(3.0, 5.0);
@@ -310,16 +305,20 @@ class XQuantTest {
             assertThat(stored[37]).isEqualTo(stored[5]);
             assertThat(stored[90]).isEqualTo(stored[5]);
             double[][] keys = readKeys(cache, EACH);
-            double[][] plain = times(new double[][] {stored[5]}, rows(model.projections().keys(0)));
+            double[][] plain =
+                    times(new double[][] {stored[5]}, rows(model.projections().keys(0)));
             for (int position : new int[] {5, 37, 90}) {
                 double[][] turned = rotated(model, plain, position);
-                assertThat(Math.sqrt(squared(turned, new double[][] {keys[position]}))).isLessThan(1e-4);
+                assertThat(Math.sqrt(squared(turned, new double[][] {keys[position]})))
+                        .isLessThan(1e-4);
             }
         }
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"xquant(3)", "xquant(variant=b, group=32)", "xquant(2, variant=b, k_axis=token, v_axis=channel)"})
+    @ValueSource(
+            strings = {"xquant(3)", "xquant(variant=b, group=32)", "xquant(2, variant=b, k_axis=token, v_axis=channel)"
+            })
     void codesDoNotDependOnHowTheTokensCame(String spec) throws IOException {
         for (CacheShape shape : List.of(EACH, GROUPED)) {
             int[] ones = new int[384];
@@ -358,7 +357,8 @@ class XQuantTest {
                 KvCache plain = create("xquant(2)", EACH, pool);
                 KvCache quantizing = create("xquant(2, quantizedPrefill=true)", EACH, pool)) {
             double[][] stored = quantized(inputs(steps, EACH, 40), 2, 128);
-            double[][] keys = rotated(model, times(stored, rows(model.projections().keys(0))), 0);
+            double[][] keys =
+                    rotated(model, times(stored, rows(model.projections().keys(0))), 0);
             double[][] values = times(stored, rows(model.projections().values(0)));
             double[][] queries = rows(steps.queries(0, 0, 40).queries(), 40, 128);
             float[] exact = output(steps, EACH, model, new double[0][0], new double[0][0], 0, 40);
@@ -376,11 +376,13 @@ class XQuantTest {
         assertThat(estimate("xquant", each, 4096).total()).isEqualTo(17L << 19);
         assertThat(estimate("xquant", grouped, 4096).total()).isEqualTo(17L << 18);
         assertThat(estimate("xquant", each, 4096).bitsPerElement(each, 4096)).isEqualTo(2.125);
-        assertThat(estimate("xquant", grouped, 4096).bitsPerElement(grouped, 4096)).isEqualTo(4.25);
+        assertThat(estimate("xquant", grouped, 4096).bitsPerElement(grouped, 4096))
+                .isEqualTo(4.25);
         // As many codes and scales as keys and values of as many bits take, and 127 tokens of a kind in F16.
         Footprint tail = estimate("xquant", grouped, 4096 + 127);
         assertThat(tail.windows()).isEqualTo(128L * 1024 * 2);
-        assertThat(estimate("xquant(3)", grouped, 4096).bitsPerElement(grouped, 4096)).isEqualTo(3.25);
+        assertThat(estimate("xquant(3)", grouped, 4096).bitsPerElement(grouped, 4096))
+                .isEqualTo(3.25);
     }
 
     private static Footprint estimate(String spec, CacheShape shape, int tokens) {
