@@ -22,6 +22,8 @@ import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.snapkv.SnapKvCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
+import dev.kvasir.cache.method.xquant.XQuantCache;
+import dev.kvasir.cache.method.xquant.XQuantClCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
 import dev.kvasir.cache.method.zipcache.ZipVlCache;
 import dev.kvasir.tensor.Workers;
@@ -51,7 +53,9 @@ public final class Caches {
             new H2oCache(),
             new SnapKvCache(),
             new ZipVlCache(),
-            new MiniCache());
+            new MiniCache(),
+            new XQuantCache(),
+            new XQuantClCache());
 
     private Caches() {}
 

@@ -23,4 +23,9 @@ public interface Projections {
 
     /** {@code [kvHeads * headDim][hiddenSize]}. */
     Matrix values(int layer);
+
+    /** What caches have made of these weights; kept by who holds them, else made again for every cache. */
+    default Derivations derivations() {
+        return new Derivations();
+    }
 }

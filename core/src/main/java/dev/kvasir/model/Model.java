@@ -3,6 +3,7 @@ package dev.kvasir.model;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.Calibrations;
+import dev.kvasir.cache.Derivations;
 import dev.kvasir.cache.Projections;
 import dev.kvasir.tensor.Matrix;
 import dev.kvasir.tensor.RotaryOrder;
@@ -48,7 +49,7 @@ public record Model(
         }
     }
 
-    /** What a cache may ask of this model. */
+    /** What a cache may ask of this model; caches share what they derive from its weights if they are made with one of these. */
     public CacheModel cacheModel() {
         return new CacheModel(
                 config.cacheShape(),
@@ -60,7 +61,13 @@ public record Model(
     }
 
     private Projections projections() {
+        Derivations derivations = new Derivations();
         return new Projections() {
+            @Override
+            public Derivations derivations() {
+                return derivations;
+            }
+
             @Override
             public Matrix keys(int layer) {
                 return weights.layers().get(layer).k();

@@ -49,7 +49,12 @@ final class MatVec {
 
     /** A bf16 is the upper half of a float. */
     static FloatVector bf16(MemorySegment row, int column) {
-        return ShortVector.fromMemorySegment(HALF, row, 2L * column, ByteOrder.LITTLE_ENDIAN)
+        return bf16At(row, 2L * column);
+    }
+
+    /** The same from a byte offset on. */
+    static FloatVector bf16At(MemorySegment data, long offset) {
+        return ShortVector.fromMemorySegment(HALF, data, offset, ByteOrder.LITTLE_ENDIAN)
                 .convertShape(VectorOperators.ZERO_EXTEND_S2I, Simd.I, 0)
                 .reinterpretAsInts()
                 .lanewise(VectorOperators.LSHL, 16)

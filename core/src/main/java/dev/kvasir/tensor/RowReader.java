@@ -23,28 +23,29 @@ public final class RowReader {
         Objects.checkFromIndexSize(at, count, out.length);
         int bytes = matrix.dtype().bytes();
         long offset = ((long) row * matrix.columns() + column) * bytes;
-        MemorySegment piece = matrix.data().asSlice(offset, (long) count * bytes);
+        Objects.checkFromIndexSize(offset, (long) count * bytes, matrix.data().byteSize());
+        // No slices: each would be an object, and caches read weights tile by tile.
         switch (matrix.dtype()) {
-            case F32 -> MemorySegment.copy(piece, F32, 0, out, at, count);
-            case F16 -> readF16(piece, count, out, at);
-            case BF16 -> readBf16(piece, count, out, at);
+            case F32 -> MemorySegment.copy(matrix.data(), F32, offset, out, at, count);
+            case F16 -> readF16(matrix.data(), offset, count, out, at);
+            case BF16 -> readBf16(matrix.data(), offset, count, out, at);
         }
     }
 
     // A plain loop: C2 makes the hardware's conversion of it, which the Vector API does not offer.
-    private static void readF16(MemorySegment piece, int count, float[] out, int at) {
+    private static void readF16(MemorySegment data, long offset, int count, float[] out, int at) {
         for (int i = 0; i < count; i++) {
-            out[at + i] = Float.float16ToFloat(piece.get(F16, 2L * i));
+            out[at + i] = Float.float16ToFloat(data.get(F16, offset + 2L * i));
         }
     }
 
-    private static void readBf16(MemorySegment piece, int count, float[] out, int at) {
+    private static void readBf16(MemorySegment data, long offset, int count, float[] out, int at) {
         int i = 0;
         for (; i <= count - Simd.LANES; i += Simd.LANES) {
-            MatVec.bf16(piece, i).intoArray(out, at + i);
+            MatVec.bf16At(data, offset + 2L * i).intoArray(out, at + i);
         }
         for (; i < count; i++) {
-            out[at + i] = Float.intBitsToFloat(piece.get(F16, 2L * i) << 16);
+            out[at + i] = Float.intBitsToFloat(data.get(F16, offset + 2L * i) << 16);
         }
     }
 }

@@ -7,6 +7,7 @@ import dev.kvasir.cache.transform.Hadamard;
 import dev.kvasir.cache.transform.Transform;
 import dev.kvasir.tensor.Workers;
 import java.lang.management.ManagementFactory;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -96,6 +97,37 @@ class AttentionTest {
     }
 
     @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "xquant",
+                "xquant(2, variant=a, group=32)",
+                "xquant(variant=b)",
+                "xquant(3, variant=b, group=32)",
+                "xquant(8, variant=b, k_axis=token, v_axis=channel, group=64)"
+            })
+    void equalsPlainLoopsOverWhatIsReadOfInputs(String text) {
+        CacheSpec spec = CacheSpec.parse(text);
+        for (CacheShape shape : List.of(
+                new CacheShape(1, 2, 2, 64, 128),
+                new CacheShape(2, 8, 2, 64, 512),
+                new CacheShape(1, 3, 1, 96, 96),
+                new CacheShape(1, 4, 1, 80, 320),
+                new CacheShape(1, 2, 1, 128, 48),
+                new CacheShape(1, 2, 1, 256, 288))) {
+            Steps steps = Steps.projected(shape, random.nextLong());
+            PagePool pool = Steps.pool();
+            CacheModel model = MadeUpWeights.model(shape, Calibrations.NONE);
+            try (KvCache cache = Caches.create(spec, model, pool, Steps.sequential())) {
+                for (int count : new int[] {1 + random.nextInt(200), 1, 3, 19, 70, 1}) {
+                    float[] expected = steps.expectedByReading((SequenceCache) cache, count);
+                    Steps.assertClose(steps.feed(cache, count), expected, 2e-5);
+                }
+            }
+            assertThat(pool.usedBytes()).isZero();
+        }
+    }
+
+    @ParameterizedTest
     @ValueSource(ints = {16, 40, 80, 100, 256})
     void exactServesAnyHeadWidth(int headDim) {
         checkSteps(CacheSpec.parse("exact(f16)"), new CacheShape(1, 3, 1, headDim, 8), Transform.NONE, 130);
@@ -131,7 +163,7 @@ class AttentionTest {
 
     @Test
     void decodingAllocatesNothing() {
-        CacheShape shape = new CacheShape(2, 8, 2, 64, 8);
+        CacheShape shape = new CacheShape(2, 8, 2, 64, 16);
         var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         CacheModel model = Calibrated.model(shape);
         for (String text : new String[] {
@@ -146,7 +178,9 @@ class AttentionTest {
             "zipcache(interval=4000)",
             "kvquant",
             "minicache(start=0)",
-            "minicache(start=0, window=0, inner=block(q4_0))"
+            "minicache(start=0, window=0, inner=block(q4_0))",
+            "xquant(variant=a)",
+            "xquant(variant=b)"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;
@@ -159,7 +193,7 @@ class AttentionTest {
     }
 
     private static long allocatedPerToken(String text, CacheModel model, com.sun.management.ThreadMXBean threads) {
-        Steps steps = new Steps(model.shape(), 1);
+        Steps steps = text.startsWith("xquant") ? Steps.projected(model.shape(), 1) : new Steps(model.shape(), 1);
         try (PagePool pool = Steps.pool();
                 KvCache cache = Caches.create(CacheSpec.parse(text), model, pool, Steps.sequential())) {
             steps.feed(cache, 300);

@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CacheLifeTest {
     private static final CacheShape SHAPE = new CacheShape(2, 4, 2, 32, 16);
     private static final CacheModel MODEL = Calibrated.model(SHAPE);
-    private final Steps steps = new Steps(SHAPE, 99);
+    private final Steps steps = Steps.projected(SHAPE, 99);
 
     private static KvCache create(String spec, PagePool pool) {
         return Caches.create(CacheSpec.parse(spec), MODEL, pool, Steps.sequential());
@@ -57,7 +57,12 @@ class CacheLifeTest {
                 "h2o(budget=40, store=block(q4_0))",
                 "minicache(start=0, retention=off)",
                 "minicache(start=0, retention=off, inner=exact(f16), window=0)",
-                "minicache(start=0, retention=off, inner=block(q4_0), window=32, rope=before)"
+                "minicache(start=0, retention=off, inner=block(q4_0), window=32, rope=before)",
+                "xquant",
+                "xquant(2, variant=b, group=32)",
+                "xquant(3, variant=b, k_axis=token, v_axis=channel, group=64)",
+                "xquant-cl(base_layers=1)",
+                "xquant-cl(2, variant=d, base_layers=2, group=32, acc=f32)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -95,7 +100,10 @@ class CacheLifeTest {
                 "h2o",
                 "snapkv(0.5)",
                 "zipvl",
-                "minicache(start=0, inner=exact)"
+                "minicache(start=0, inner=exact)",
+                "xquant",
+                "xquant(variant=b, group=64)",
+                "xquant-cl(base_layers=1)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -143,11 +151,15 @@ class CacheLifeTest {
                 "zipvl(0.9, min_tokens=0)",
                 "minicache(start=0)",
                 "minicache(start=0, window=0, inner=kivi(residual=32), scope=head)",
-                "minicache(start=0, window=32, rope=before, gamma=0.5)"
+                "minicache(start=0, window=32, rope=before, gamma=0.5)",
+                "xquant(3)",
+                "xquant(variant=b, group=32)",
+                "xquant-cl(base_layers=1)",
+                "xquant-cl(variant=d, base_layers=1)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
-        Steps otherSteps = new Steps(SHAPE, 100);
+        Steps otherSteps = Steps.projected(SHAPE, 100);
         KvCache cache = create(spec, pool);
         try (KvCache twin = create(spec, pool)) {
             steps.feed(cache, 170);
@@ -203,7 +215,11 @@ class CacheLifeTest {
                 "kvquant(cap=0)",
                 "minicache(start=0)",
                 "minicache(start=0, inner=block, window=0)",
-                "minicache(start=0, inner=exact(f16), window=64, retention=top)"
+                "minicache(start=0, inner=exact(f16), window=64, retention=top)",
+                "xquant",
+                "xquant(variant=b, group=128)",
+                "xquant-cl(base_layers=1)",
+                "xquant-cl(variant=d, base_layers=2)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -236,10 +252,14 @@ class CacheLifeTest {
                 "kvquant(sinks=4)",
                 "kvquant(threshold=global)",
                 "minicache(start=0, inner=exact(f16), window=0)",
-                "minicache(start=0, inner=block(q4_0), window=0, scope=shared, gamma=0.3)"
+                "minicache(start=0, inner=block(q4_0), window=0, scope=shared, gamma=0.3)",
+                "xquant(8)",
+                "xquant(2, variant=b, k_axis=token)",
+                "xquant-cl(base_layers=1)",
+                "xquant-cl(variant=d, base_layers=1)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
-        Steps wrong = new Steps(SHAPE, 7);
+        Steps wrong = Steps.projected(SHAPE, 7);
         try (PagePool pool = Steps.pool();
                 KvCache cache = create(spec, pool);
                 KvCache twin = create(spec, pool)) {
@@ -326,7 +346,11 @@ class CacheLifeTest {
                 "zipvl(0.9, interval=50)",
                 "minicache(start=0)",
                 "minicache(start=0, inner=exact(f16), window=0, scope=head, gamma=0.2)",
-                "minicache(start=0, inner=block(q4_0), window=32, scope=shared)"
+                "minicache(start=0, inner=block(q4_0), window=32, scope=shared)",
+                "xquant",
+                "xquant(variant=b, v_axis=channel, group=64)",
+                "xquant-cl(base_layers=1)",
+                "xquant-cl(variant=d, base_layers=1)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

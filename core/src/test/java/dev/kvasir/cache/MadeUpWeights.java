@@ -6,12 +6,16 @@ import dev.kvasir.tensor.RotaryTable;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** Random projections of a made-up model, the same for a shape at any time, and the states they make of inputs. */
 public final class MadeUpWeights implements Projections {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT.withOrder(ByteOrder.LITTLE_ENDIAN);
     private final CacheShape shape;
+    private final Map<Integer, float[]> made = new ConcurrentHashMap<>();
+    private final Derivations derivations = new Derivations();
 
     public MadeUpWeights(CacheShape shape) {
         this.shape = shape;
@@ -22,6 +26,11 @@ public final class MadeUpWeights implements Projections {
         CacheModel plain = CacheModel.of(shape);
         return new CacheModel(
                 shape, plain.rotary(), calibrations, new MadeUpWeights(shape), plain.contextLength(), false);
+    }
+
+    @Override
+    public Derivations derivations() {
+        return derivations;
     }
 
     @Override
@@ -42,6 +51,10 @@ public final class MadeUpWeights implements Projections {
     }
 
     private float[] numbers(int index) {
+        return made.computeIfAbsent(index, this::make);
+    }
+
+    private float[] make(int index) {
         Random random = new Random(77_003L + index);
         float[] numbers = new float[shape.kvHeads() * shape.headDim() * shape.hiddenSize()];
         for (int i = 0; i < numbers.length; i++) {

@@ -19,6 +19,7 @@ public final class Steps {
     private final CacheShape shape;
     private final long seed;
     private final boolean projected;
+    private final MadeUpWeights weights;
 
     public Steps(CacheShape shape, long seed) {
         this(shape, seed, false);
@@ -28,6 +29,7 @@ public final class Steps {
         this.shape = shape;
         this.seed = seed;
         this.projected = projected;
+        this.weights = new MadeUpWeights(shape);
     }
 
     /** States whose keys and values are the products of their input with {@link MadeUpWeights}. */
@@ -119,8 +121,7 @@ public final class Steps {
     public TokenStates states(int layer, int first, int count) {
         int width = shape.kvHeads() * shape.headDim();
         if (projected) {
-            return new MadeUpWeights(shape)
-                    .states(first, count, rows(layer, 5, first, count, shape.hiddenSize()), layer);
+            return weights.states(first, count, rows(layer, 5, first, count, shape.hiddenSize()), layer);
         }
         float[] keys = rows(layer, 1, first, count, width);
         float[] values = rows(layer, 2, first, count, width);

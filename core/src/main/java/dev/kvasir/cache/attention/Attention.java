@@ -111,6 +111,8 @@ final class Attention {
         count = states.count();
         storedFirst = stepLayer.storesFirst(count);
         stepLayer.open(states, stepQueries);
+        slots = stepLayer.size();
+        each(stepLayer.openParts(), openPart);
         observer = stepLayer.observer().orElse(null);
         selector = stepLayer.selector(count).orElse(null);
         if (storedFirst) {
@@ -210,6 +212,7 @@ final class Attention {
     private final IntConsumer wholePart = this::whole;
     private final IntConsumer rangePart = this::range;
     private final IntConsumer mergePart = this::merge;
+    private final IntConsumer openPart = this::openPart;
     private final IntConsumer storePart = this::storePart;
     private final IntConsumer completePart = this::completePart;
     private final IntConsumer selectPart = this::select;
@@ -418,6 +421,12 @@ final class Attention {
                 logSums[token * shape.heads() + head] = s.maxima[row + r] + (float) Math.log(s.totals[row + r]);
             }
         }
+    }
+
+    private void openPart(int part) {
+        StepScratch s = scratches.take();
+        layer().open(part, s.store);
+        scratches.giveBack(s);
     }
 
     private void storePart(int part) {

@@ -62,6 +62,14 @@ public interface LayerStore {
     /** A step comes: called before it attends, and before {@link #observer} and {@link #selector} are asked. Not called inside a worker's part. */
     default void open(TokenStates states, Queries queries) {}
 
+    /** Parts of {@link #open(int, Scratch)} that may run at the same time. */
+    default int openParts() {
+        return 0;
+    }
+
+    /** Does one part of what must be ready before the step attends: where layers share what is read. */
+    default void open(int part, Scratch scratch) {}
+
     /** Who chooses the slots that a step of {@code count} tokens reads; empty if it reads all. Such a step is not observed. */
     default Optional<SlotSelector> selector(int count) {
         return Optional.empty();

@@ -115,6 +115,14 @@ public final class PackedValues implements BlockValues, RowValues {
         }
     }
 
+    /** Writes what is stored of 32 slots, the first a multiple of 32, to {@code out[32][lanes]}; beyond the size it means nothing. */
+    public void unpack(int slot, float[] out, int outOffset, Scratch scratch) {
+        int depth = slot % layout.depth();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        int lanes = layout.lanes();
+        kernels.unpack(layout, page(slot), 0, lanes, depth, depth + Kernels.PANEL, out, outOffset, lanes, work);
+    }
+
     @Override
     public void row(int slot, float[] out, int offset, Scratch scratch) {
         MemorySegment page = page(slot);

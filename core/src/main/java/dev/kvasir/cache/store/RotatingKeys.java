@@ -36,11 +36,17 @@ public final class RotatingKeys {
         return new Reader(kvHead);
     }
 
-    private float[] block(int slot, Scratch scratch) {
+    /**
+     * The turned keys of 32 slots, {@code [kvHeads * headDim][32]}, followed by what {@linkplain KeyTiles#beside lies beside
+     * them}.
+     *
+     * @param slot a multiple of 32
+     */
+    public float[] block(int slot, Scratch scratch) {
         if (scratch.holds(this, slot)) {
             return scratch.held();
         }
-        float[] tile = scratch.hold(this, slot, kvHeads * headDim * PANEL);
+        float[] tile = scratch.hold(this, slot, kvHeads * headDim * PANEL + keys.beside());
         keys.restore(slot, tile, scratch);
         for (int h = 0; h < kvHeads; h++) {
             rotary.turn(tile, h * headDim * PANEL);
