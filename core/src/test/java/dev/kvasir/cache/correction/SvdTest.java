@@ -11,7 +11,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class SvdTest {
     @ParameterizedTest
-    @CsvSource({"1,1,1", "5,1,1", "1,7,1", "8,8,8", "33,17,17", "17,33,17", "96,64,64", "64,64,20", "40,96,7", "12,12,0"})
+    @CsvSource({"1,1,1", "5,1,1", "1,7,1", "8,8,8", "33,17,17", "17,33,17", "96,64,64", "64,64,20", "40,96,7", "12,12,0"
+    })
     void factorsGiveTheMatrixBack(int rows, int columns, int trueRank) {
         double[] a = product(rows, columns, trueRank, rows * 31L + columns);
 
@@ -80,7 +81,8 @@ class SvdTest {
     private static double[] product(int rows, int columns, int rank, long seed) {
         Random random = new Random(seed);
         double[] left = random.doubles((long) rows * Math.max(1, rank), -1, 1).toArray();
-        double[] right = random.doubles((long) columns * Math.max(1, rank), -1, 1).toArray();
+        double[] right =
+                random.doubles((long) columns * Math.max(1, rank), -1, 1).toArray();
         double[] out = new double[rows * columns];
         for (int i = 0; i < rows; i++) {
             for (int j = 0; j < columns; j++) {
