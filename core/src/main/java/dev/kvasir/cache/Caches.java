@@ -9,6 +9,7 @@ import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.attention.SavedCache;
 import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
+import dev.kvasir.cache.method.cskv.CskvCache;
 import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
@@ -43,7 +44,8 @@ public final class Caches {
             new BfpCache(),
             new TurboQuantCache(),
             new SaqCache(),
-            new VidKvCache());
+            new VidKvCache(),
+            new CskvCache());
 
     private Caches() {}
 
