@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CacheLifeTest {
     private static final CacheShape SHAPE = new CacheShape(2, 4, 2, 32, 16);
     private static final CacheModel MODEL = Calibrated.model(SHAPE);
-    private final Steps steps = new Steps(SHAPE, 99);
+    private final Steps steps = Steps.projected(SHAPE, 99);
 
     private static KvCache create(String spec, PagePool pool) {
         return Caches.create(CacheSpec.parse(spec), MODEL, pool, Steps.sequential());
@@ -29,6 +29,9 @@ class CacheLifeTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "cskv",
+                "cskv(bits=4)",
+                "cskv(k_bits=8, v_bits=4, block=32, window=45, rollback=3, rule=flush)",
                 "exact",
                 "exact(f16)",
                 "kivi(residual=32)",
@@ -52,7 +55,9 @@ class CacheLifeTest {
                 "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)",
                 "kvquant",
                 "kvquant(bits=4, k_axis=token, sinks=5)",
-                "kvquant(outliers=0, k_bits=2, dtype=f32)"
+                "kvquant(outliers=0, k_bits=2, dtype=f32)",
+                "h2o",
+                "h2o(budget=40, store=block(q4_0))"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -75,6 +80,8 @@ class CacheLifeTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "cskv",
+                "cskv(bits=4)",
                 "exact(bf16)",
                 "kivi(residual=32)",
                 "kivi(v_axis=channel, residual=64)",
@@ -86,7 +93,9 @@ class CacheLifeTest {
                 "saq(segment=32)",
                 "rotatekv(reorder=off)",
                 "vidkv",
-                "kvquant"
+                "kvquant",
+                "h2o",
+                "snapkv(0.5)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -110,6 +119,8 @@ class CacheLifeTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "cskv(window=40)",
+                "cskv(bits=4)",
                 "exact",
                 "exact(f16)",
                 "kivi(residual=32)",
@@ -127,11 +138,14 @@ class CacheLifeTest {
                 "bfp(v_axis=token)",
                 "rotatekv(reorder=off)",
                 "kvquant",
-                "kvquant(cap=0, sinks=3)"
+                "kvquant(cap=0, sinks=3)",
+                "h2o(budget=40)",
+                "snapkv",
+                "snapkv(0.3, store=kivi(residual=32))"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
-        Steps otherSteps = new Steps(SHAPE, 100);
+        Steps otherSteps = Steps.projected(SHAPE, 100);
         KvCache cache = create(spec, pool);
         try (KvCache twin = create(spec, pool)) {
             steps.feed(cache, 170);
@@ -172,6 +186,9 @@ class CacheLifeTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "cskv(rollback=12)",
+                "cskv(bits=4, rollback=12)",
+                "cskv(rule=flush)",
                 "exact",
                 "kivi(residual=32)",
                 "kivi",
@@ -218,7 +235,7 @@ class CacheLifeTest {
                 "kvquant(threshold=global)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
-        Steps wrong = new Steps(SHAPE, 7);
+        Steps wrong = Steps.projected(SHAPE, 7);
         try (PagePool pool = Steps.pool();
                 KvCache cache = create(spec, pool);
                 KvCache twin = create(spec, pool)) {
@@ -282,6 +299,9 @@ class CacheLifeTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "cskv(rollback=5)",
+                "cskv(bits=4)",
+                "cskv(k_bits=4, rule=flush, window=24)",
                 "exact",
                 "exact(f16)",
                 "kivi(residual=32)",
@@ -299,7 +319,9 @@ class CacheLifeTest {
                 "mikv(0.4, rule=count, importance_bits=8)",
                 "mikv(bits=0)",
                 "kvquant(bits=2)",
-                "kvquant(cap=0)"
+                "kvquant(cap=0)",
+                "h2o(budget=30)",
+                "snapkv(budget=40)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

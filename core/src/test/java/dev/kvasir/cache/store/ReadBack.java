@@ -40,7 +40,13 @@ public final class ReadBack {
             java.util.Arrays.fill(weights, 0f);
             weights[t - from] = 1;
             scratch.letGo();
-            reader.addWeighted(weights, 0, 256, 1, from, Math.min(size, from + 256), values[t], 0, scratch);
+            float[] sum = new float[reader.sumWidth(headDim)];
+            reader.addWeighted(weights, 0, 256, 1, from, Math.min(size, from + 256), sum, 0, scratch);
+            if (sum.length == headDim) {
+                values[t] = sum;
+            } else {
+                reader.project(sum, 0, 1, headDim, values[t], 0, scratch);
+            }
             reader.finish(values[t], 0, 1, scratch);
         }
         return values;
