@@ -144,7 +144,9 @@ class AttentionTest {
             "vidkv",
             "gear(variant=gear)",
             "zipcache(interval=4000)",
-            "kvquant"
+            "kvquant",
+            "cskv",
+            "cskv(bits=4)"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;
@@ -157,7 +159,7 @@ class AttentionTest {
     }
 
     private static long allocatedPerToken(String text, CacheModel model, com.sun.management.ThreadMXBean threads) {
-        Steps steps = new Steps(model.shape(), 1);
+        Steps steps = Steps.projected(model.shape(), 1);
         try (PagePool pool = Steps.pool();
                 KvCache cache = Caches.create(CacheSpec.parse(text), model, pool, Steps.sequential())) {
             steps.feed(cache, 300);

@@ -94,7 +94,7 @@ public final class CskvCache implements CacheMethod {
                 CacheOption.decimal("alpha", "0.5", "for calibrate: exponent of the activations' means in asvd", "0 to 1"),
                 CacheOption.number("epochs", 8, "for calibrate: how often the text is learnt from", "0 to 1000"),
                 CacheOption.number("batch", 256, "for calibrate: tokens of a step", "multiples of block up to 65536"),
-                CacheOption.decimal("lr", "0.001", "for calibrate: AdamW's first step size, which falls to 0", "0 to 1"),
+                CacheOption.decimal("lr", "0.004", "for calibrate: AdamW's first step size, which falls to 0", "0 to 1"),
                 CacheOption.calibrationFile());
     }
 

@@ -13,7 +13,7 @@ import java.util.Optional;
  *
  * <pre>
  *   C = X A,  E = Q(C) B - K,  G = 2 E / (N outputs)
- *   dB = Q(C)^t G,  dA = X^t (G B^t masked)
+ *   dB = Q(C)^t G,  dA = X^t (G B^t passed back through Q)
  * </pre>
  */
 final class FactorTraining {
@@ -26,7 +26,7 @@ final class FactorTraining {
     private final float[] gradientB;
     private float[] latents = {};
     private float[] latentColumns = {};
-    private float[] inside = {};
+    private float[] roundings = {};
     private float[] errors = {};
     private float[] latentGradients = {};
 
@@ -71,8 +71,8 @@ final class FactorTraining {
         int inputs = factors.inputs();
         kernels.sums(x, first * inputs, inputs, count, factors.a(), 0, rank, inputs, rank, latents, 0, rank);
         if (quantizer.isPresent()) {
-            inside = Scratch.grown(inside, count * rank);
-            quantizer.get().round(latents, count, rank, inside);
+            roundings = Scratch.grown(roundings, count * rank);
+            quantizer.get().round(latents, count, rank, roundings);
         }
         for (int i = 0; i < count * outputs; i++) {
             errors[i] = -target[first * outputs + i];
@@ -104,9 +104,7 @@ final class FactorTraining {
         float[] rows = factors.rows();
         kernels.sums(errors, 0, outputs, count, rows, 0, rank, outputs, rank, latentGradients, 0, rank);
         if (quantizer.isPresent()) {
-            for (int i = 0; i < count * rank; i++) {
-                latentGradients[i] *= inside[i];
-            }
+            quantizer.get().passBack(latentGradients, roundings, latents, count, rank);
         }
         Arrays.fill(gradientA, 0f);
         addInputProducts(x, first * inputs, count, inputs, rank);
