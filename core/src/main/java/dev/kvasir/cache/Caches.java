@@ -9,6 +9,7 @@ import dev.kvasir.cache.attention.SequenceCache;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
+import dev.kvasir.cache.method.cskv.CskvCache;
 import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.h2o.H2oCache;
@@ -55,7 +56,8 @@ public final class Caches {
             new ZipVlCache(),
             new MiniCache(),
             new XQuantCache(),
-            new XQuantClCache());
+            new XQuantClCache(),
+            new CskvCache());
 
     private Caches() {}
 

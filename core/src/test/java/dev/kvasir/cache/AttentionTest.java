@@ -180,7 +180,9 @@ class AttentionTest {
             "minicache(start=0)",
             "minicache(start=0, window=0, inner=block(q4_0))",
             "xquant(variant=a)",
-            "xquant(variant=b)"
+            "xquant(variant=b)",
+            "cskv",
+            "cskv(bits=4)"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;
@@ -193,7 +195,7 @@ class AttentionTest {
     }
 
     private static long allocatedPerToken(String text, CacheModel model, com.sun.management.ThreadMXBean threads) {
-        Steps steps = text.startsWith("xquant") ? Steps.projected(model.shape(), 1) : new Steps(model.shape(), 1);
+        Steps steps = (text.startsWith("xquant") || text.startsWith("cskv")) ? Steps.projected(model.shape(), 1) : new Steps(model.shape(), 1);
         try (PagePool pool = Steps.pool();
                 KvCache cache = Caches.create(CacheSpec.parse(text), model, pool, Steps.sequential())) {
             steps.feed(cache, 300);

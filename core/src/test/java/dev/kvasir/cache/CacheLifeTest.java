@@ -29,6 +29,9 @@ class CacheLifeTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "cskv",
+                "cskv(bits=4)",
+                "cskv(k_bits=8, v_bits=4, block=32, window=45, rollback=3, rule=flush)",
                 "exact",
                 "exact(f16)",
                 "kivi(residual=32)",
@@ -85,6 +88,8 @@ class CacheLifeTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "cskv",
+                "cskv(bits=4)",
                 "exact(bf16)",
                 "kivi(residual=32)",
                 "kivi(v_axis=channel, residual=64)",
@@ -127,6 +132,8 @@ class CacheLifeTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "cskv(window=40)",
+                "cskv(bits=4)",
                 "exact",
                 "exact(f16)",
                 "kivi(residual=32)",
@@ -200,6 +207,9 @@ class CacheLifeTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "cskv(rollback=12)",
+                "cskv(bits=4, rollback=12)",
+                "cskv(rule=flush)",
                 "exact",
                 "kivi(residual=32)",
                 "kivi",
@@ -323,6 +333,9 @@ class CacheLifeTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
+                "cskv(rollback=5)",
+                "cskv(bits=4)",
+                "cskv(k_bits=4, rule=flush, window=24)",
                 "exact",
                 "exact(f16)",
                 "kivi(residual=32)",

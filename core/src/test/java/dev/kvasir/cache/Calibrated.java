@@ -32,7 +32,10 @@ public final class Calibrated {
         for (int pass = 0; pass < calibrator.passes(); pass++) {
             calibrator.begin(pass);
             for (int sequence = 0; sequence < SEQUENCES; sequence++) {
-                Steps steps = new Steps(shape, 1000 + sequence);
+                // Factors of the weights mean nothing for states that no weights have made.
+                Steps steps = spec.method().equals("cskv")
+                        ? Steps.projected(shape, 1000 + sequence)
+                        : new Steps(shape, 1000 + sequence);
                 for (int layer = 0; layer < shape.layers(); layer++) {
                     calibrator.see(
                             layer,
