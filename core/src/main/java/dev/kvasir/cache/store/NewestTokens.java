@@ -123,10 +123,9 @@ public final class NewestTokens {
     /** Forgets a side of a head; its pages wait for the tokens that follow. */
     public void takeAll(int side, int kvHead) {
         if (side == 0) {
-            keys.get(kvHead).clear();
+            keys.get(kvHead).shorten(0);
         } else {
-            values.get(kvHead).dropOldest(values.get(kvHead).size());
-            values.get(kvHead).restart();
+            values.get(kvHead).shorten(0);
         }
     }
 
