@@ -2,6 +2,7 @@ package dev.kvasir.cache;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.util.List;
 
 /**
  * Everything one sequence remembers, in one of the published compressed forms.
@@ -39,6 +40,11 @@ public interface KvCache extends AutoCloseable {
 
     /** Bytes allocated now, by kind, read from the pages themselves. */
     Footprint footprint();
+
+    /** What a person who judges this cache should know of what it has met so far, a line each: that layers it merges disagree, say. */
+    default List<String> remarks() {
+        return List.of();
+    }
 
     /** A second cache with the same content; sealed pages are shared, the others copied. */
     KvCache fork();

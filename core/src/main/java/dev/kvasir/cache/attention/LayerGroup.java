@@ -1,6 +1,7 @@
 package dev.kvasir.cache.attention;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Layers that follow each other and remember together, because one stores what is read by another. Most groups are a
@@ -9,6 +10,11 @@ import java.util.List;
 public interface LayerGroup {
     /** The layers, the first one first. Each writes, and counts, its own part of what they share. */
     List<? extends LayerStore> layers();
+
+    /** What a person who judges this cache should know of what it has met; empty if there is nothing. */
+    default Optional<String> remark() {
+        return Optional.empty();
+    }
 
     /** A second group with the same content, which shares this one's pages. */
     LayerGroup fork();

@@ -139,6 +139,11 @@ public final class SequenceCache implements RestorableCache {
     }
 
     @Override
+    public List<String> remarks() {
+        return groups.stream().flatMap(group -> group.remark().stream()).toList();
+    }
+
+    @Override
     public KvCache fork() {
         checkBetweenSteps();
         List<LayerGroup> copies = groups.stream().map(LayerGroup::fork).toList();

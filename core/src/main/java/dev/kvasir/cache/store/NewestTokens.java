@@ -125,8 +125,7 @@ public final class NewestTokens {
         if (side == 0) {
             keys.get(kvHead).shorten(0);
         } else {
-            values.get(kvHead).dropOldest(values.get(kvHead).size());
-            values.get(kvHead).restart();
+            values.get(kvHead).shorten(0);
         }
     }
 

@@ -20,11 +20,12 @@ import java.io.DataOutput;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Two neighbouring layers. Of a merged token they share the direction of its key and value in each head; each layer has its
- * own {@link PairLayer#lengths}. Tokens are merged when the upper layer has run: at once, or when a window of them is full.
+ * own {@linkplain PairLayer.Content lengths}. Tokens are merged when the upper layer has run: at once, or when a window of them is full.
  *
  * <p>Every row is rounded to F16 before it is merged, so that it does not matter whether it waited in the window. What a store
  * makes of a direction is no longer of length 1, so lengths are divided by its length as soon as it {@linkplain
@@ -95,6 +96,19 @@ final class Pair implements LayerGroup {
     @Override
     public Pair fork() {
         return new Pair(this);
+    }
+
+    @Override
+    public Optional<String> remark() {
+        return cosineCount == 0
+                ? Optional.empty()
+                : Optional.of(String.format(
+                        Locale.ROOT,
+                        "layers %d and %d: mean cosine %.3f of keys, %.3f of values",
+                        layer,
+                        layer + 1,
+                        meanCosine(0),
+                        meanCosine(1)));
     }
 
     Plan plan() {

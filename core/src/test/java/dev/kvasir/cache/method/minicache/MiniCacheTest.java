@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.kvasir.InvalidInputException;
+import dev.kvasir.cache.CacheFileException;
+import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Caches;
@@ -17,7 +19,13 @@ import dev.kvasir.cache.kernel.Element;
 import dev.kvasir.cache.store.KeptRows;
 import dev.kvasir.cache.store.ReadBack;
 import dev.kvasir.tensor.Workers;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.Random;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -325,6 +333,11 @@ class MiniCacheTest {
             assertThat(AlikeLayers.layer(cache, 2).pair().meanCosine(1)).isBetween(-0.05, 0.05);
             states.feed(alike, 200);
             assertThat(AlikeLayers.layer(alike, 2).pair().meanCosine(1)).isGreaterThan(0.5);
+            assertThat(alike.remarks())
+                    .singleElement()
+                    .asString()
+                    .matches("layers 2 and 3: mean cosine 0\\.[5-9]\\d\\d of keys, 0\\.[5-9]\\d\\d of values");
+            assertThat(careful.remarks()).isEmpty();
             assertThatThrownBy(() -> random.feed(careful, 200))
                     .isInstanceOf(InvalidInputException.class)
                     .hasMessageContainingAll("layers 2 and 3", "minCosine", "0.3", "start");
@@ -487,6 +500,41 @@ class MiniCacheTest {
                 assertThat(states.feed(other, count)).isEqualTo(states.feed(one, count));
             }
         }
+    }
+
+    /** Damage with right checksums: what is read is refused in one line, or is some cache. */
+    @ParameterizedTest
+    @ValueSource(strings = {"inner=exact(f16), window=0, gamma=0.4", "scope=head, window=32, inner=kivi(residual=32)"})
+    void damagedContentIsACacheOrAClearError(String options) throws IOException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        PagePool pool = Steps.pool();
+        try (SequenceCache cache = states.create(mini(options), pool)) {
+            states.feed(cache, 100);
+            cache.save(out, "model");
+        }
+        byte[] bytes = out.toByteArray();
+        Random random = new Random(12);
+        int refused = 0;
+        for (int trial = 0; trial < 400; trial++) {
+            byte[] damaged = bytes.clone();
+            int at = bytes.length / 2 - 8 + random.nextInt(bytes.length / 2);
+            for (int i = at; i < Math.min(at + 4, bytes.length - 8); i++) {
+                damaged[i] = (byte) (random.nextBoolean() ? 0xff : random.nextInt());
+            }
+            CRC32C crc = new CRC32C();
+            crc.update(damaged, 0, bytes.length - 8);
+            ByteBuffer.wrap(damaged).putLong(bytes.length - 8, crc.getValue());
+            try (KvCache read = Caches.load(
+                    new ByteArrayInputStream(damaged), "model", CacheModel.of(SHAPE), pool, Steps.sequential())) {
+                assertThat(read.length()).isEqualTo(100);
+                states.feed(read, 3);
+            } catch (CacheFileException e) {
+                refused++;
+                assertThat(e).hasMessageNotContaining("\n");
+            }
+            assertThat(pool.usedBytes()).isZero();
+        }
+        assertThat(refused).isLessThan(400);
     }
 
     @ParameterizedTest
