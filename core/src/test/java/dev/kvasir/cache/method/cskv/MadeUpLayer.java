@@ -31,6 +31,11 @@ record MadeUpLayer(int inputs, int outputs, int tokens, float[] w, float[] x, fl
                 x[t * inputs + j] = (float) (sum * (j % 13 == 2 ? 12 : 1) + 0.02 * random.nextGaussian());
             }
         }
+        return of(inputs, outputs, tokens, w, x);
+    }
+
+    /** Of these inputs and weights. */
+    private static MadeUpLayer of(int inputs, int outputs, int tokens, float[] w, float[] x) {
         float[] target = new float[tokens * outputs];
         for (int t = 0; t < tokens; t++) {
             for (int o = 0; o < outputs; o++) {
@@ -42,6 +47,15 @@ record MadeUpLayer(int inputs, int outputs, int tokens, float[] w, float[] x, fl
             }
         }
         return new MadeUpLayer(inputs, outputs, tokens, w, x, target);
+    }
+
+    /** The same with a mean of its own in some channels, which the keys of trained models have. */
+    MadeUpLayer withMeans(float mean) {
+        float[] moved = x.clone();
+        for (int i = 0; i < moved.length; i++) {
+            moved[i] += i % inputs % 13 == 2 ? mean : 0;
+        }
+        return of(inputs, outputs, tokens, w, moved);
     }
 
     static float[] gaussian(Random random, int size, double deviation) {
