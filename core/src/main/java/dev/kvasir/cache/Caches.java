@@ -7,6 +7,7 @@ import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.attention.SequenceCache;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.attention.SavedCache;
+import dev.kvasir.cache.method.a2ats.A2AtsCache;
 import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
@@ -15,6 +16,7 @@ import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
+import dev.kvasir.cache.method.quest.QuestCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
@@ -43,7 +45,9 @@ public final class Caches {
             new BfpCache(),
             new TurboQuantCache(),
             new SaqCache(),
-            new VidKvCache());
+            new VidKvCache(),
+            new A2AtsCache(),
+            new QuestCache());
 
     private Caches() {}
 

@@ -52,7 +52,11 @@ class CacheLifeTest {
                 "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)",
                 "kvquant",
                 "kvquant(bits=4, k_axis=token, sinks=5)",
-                "kvquant(outliers=0, k_bits=2, dtype=f32)"
+                "kvquant(outliers=0, k_bits=2, dtype=f32)",
+                "a2ats(window=32, sinks=5, f=0.1)",
+                "a2ats(window=16, store=kivi(residual=32))",
+                "quest(budget=48, dense=1)",
+                "quest(page=7, budget=30, dense=0, store=block(q8_0))"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -86,7 +90,9 @@ class CacheLifeTest {
                 "saq(segment=32)",
                 "rotatekv(reorder=off)",
                 "vidkv",
-                "kvquant"
+                "kvquant",
+                "a2ats(window=32, sinks=5, f=0.1)",
+                "quest(budget=48, dense=1)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -127,7 +133,12 @@ class CacheLifeTest {
                 "bfp(v_axis=token)",
                 "rotatekv(reorder=off)",
                 "kvquant",
-                "kvquant(cap=0, sinks=3)"
+                "kvquant(cap=0, sinks=3)",
+                "a2ats(window=32, sinks=5, f=0.1)",
+                "a2ats(window=16, store=block(q8_0))",
+                "a2ats(window=16, store=gear(variant=gear, group=32))",
+                "quest(budget=48, dense=1)",
+                "quest(page=7, budget=30, dense=0)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -184,7 +195,12 @@ class CacheLifeTest {
                 "bfp(v_axis=token)",
                 "rotatekv(reorder=off, sinkEntries=0)",
                 "kvquant",
-                "kvquant(cap=0)"
+                "kvquant(cap=0)",
+                "a2ats(window=32, sinks=5, f=0.1)",
+                "a2ats(window=16, store=block(q8_0))",
+                "a2ats(window=16, store=gear(variant=gear, group=32))",
+                "quest(budget=48, dense=1)",
+                "quest(page=7, budget=30, dense=0)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -215,7 +231,11 @@ class CacheLifeTest {
                 "bfp",
                 "rotatekv(reorder=off, sinkEntries=0)",
                 "kvquant(sinks=4)",
-                "kvquant(threshold=global)"
+                "kvquant(threshold=global)",
+                "a2ats(window=32, sinks=5, f=0.1)",
+                "a2ats(window=16, store=block(q8_0))",
+                "quest(budget=48, dense=1)",
+                "quest(page=7, budget=30, dense=0)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = new Steps(SHAPE, 7);
@@ -299,7 +319,12 @@ class CacheLifeTest {
                 "mikv(0.4, rule=count, importance_bits=8)",
                 "mikv(bits=0)",
                 "kvquant(bits=2)",
-                "kvquant(cap=0)"
+                "kvquant(cap=0)",
+                "a2ats(window=32, sinks=5, f=0.1)",
+                "a2ats(window=16, store=block(q8_0))",
+                "a2ats(window=16, store=gear(variant=gear, group=32))",
+                "quest(budget=48, dense=1)",
+                "quest(page=7, budget=30, dense=0)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

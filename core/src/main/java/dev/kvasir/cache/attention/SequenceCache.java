@@ -10,6 +10,7 @@ import dev.kvasir.cache.KvCache;
 import dev.kvasir.cache.LayerCache;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
+import dev.kvasir.cache.Reads;
 import dev.kvasir.cache.RestorableCache;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.kernel.Kernels;
@@ -135,6 +136,15 @@ public final class SequenceCache implements RestorableCache {
         Footprint sum = Footprint.ZERO;
         for (LayerStore store : stores) {
             sum = sum.plus(store.footprint());
+        }
+        return sum;
+    }
+
+    @Override
+    public Reads reads() {
+        Reads sum = Reads.NONE;
+        for (LayerStore store : stores) {
+            sum = sum.plus(store.reads());
         }
         return sum;
     }
