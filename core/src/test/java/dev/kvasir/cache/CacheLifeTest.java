@@ -56,7 +56,9 @@ class CacheLifeTest {
                 "a2ats(window=32, sinks=5, f=0.1)",
                 "a2ats(window=16, store=kivi(residual=32))",
                 "quest(budget=48, dense=1)",
-                "quest(page=7, budget=30, dense=0, store=block(q8_0))"
+                "quest(page=7, budget=30, dense=0, store=block(q8_0))",
+                "h2o",
+                "h2o(budget=40, store=block(q4_0))"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -92,7 +94,9 @@ class CacheLifeTest {
                 "vidkv",
                 "kvquant",
                 "a2ats(window=32, sinks=5, f=0.1)",
-                "quest(budget=48, dense=1)"
+                "quest(budget=48, dense=1)",
+                "h2o",
+                "snapkv(0.5)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -138,7 +142,10 @@ class CacheLifeTest {
                 "a2ats(window=16, store=block(q8_0))",
                 "a2ats(window=16, store=gear(variant=gear, group=32))",
                 "quest(budget=48, dense=1)",
-                "quest(page=7, budget=30, dense=0)"
+                "quest(page=7, budget=30, dense=0)",
+                "h2o(budget=40)",
+                "snapkv",
+                "snapkv(0.3, store=kivi(residual=32))"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -324,7 +331,9 @@ class CacheLifeTest {
                 "a2ats(window=16, store=block(q8_0))",
                 "a2ats(window=16, store=gear(variant=gear, group=32))",
                 "quest(budget=48, dense=1)",
-                "quest(page=7, budget=30, dense=0)"
+                "quest(page=7, budget=30, dense=0)",
+                "h2o(budget=30)",
+                "snapkv(budget=40)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

@@ -39,7 +39,6 @@ final class Attention {
     static final int STRIDE = TILE + Kernels.PANEL;
 
     private final CacheShape shape;
-    private final Kernels kernels;
     private final Workers workers;
     private final Softmax softmax;
     private final OwnTokens own;
@@ -72,7 +71,6 @@ final class Attention {
 
     Attention(CacheShape shape, Kernels kernels, Workers workers) {
         this.shape = shape;
-        this.kernels = kernels;
         this.workers = workers;
         this.softmax = new Softmax(kernels, STRIDE);
         this.own = new OwnTokens(shape, kernels);
@@ -99,6 +97,7 @@ final class Attention {
             }
             done += block;
         }
+        stepLayer.done();
     }
 
     private void runBlock(LayerStore stepLayer, TokenStates states, Queries stepQueries, float[] out) {

@@ -99,6 +99,9 @@ public interface LayerStore {
     /** All parts are done. */
     default void end() {}
 
+    /** The step is over, with all its {@linkplain #block blocks}. */
+    default void done() {}
+
     /** The smallest number of tokens seen that {@link #truncate} can bring this layer to. */
     int smallestSize();
 

@@ -99,9 +99,7 @@ final class Observing {
         int last = Math.min(now.toSlot(), stepLayer.keys(kvHead).size());
         for (int slot = now.fromSlot(); slot < last; slot += Attention.TILE) {
             int end = Math.min(last, slot + Attention.TILE);
-            stepLayer
-                    .keys(kvHead)
-                    .scores(s.prepared, 0, rows, slot, end, s.scores, 0, Attention.STRIDE, s.store);
+            stepLayer.keys(kvHead).scores(s.prepared, 0, rows, slot, end, s.scores, 0, Attention.STRIDE, s.store);
             for (int i = 0; i < wanted; i++) {
                 show(s, now, kvHead, i, seenStored((int) s.maxima[i], slot, end), slot);
             }
