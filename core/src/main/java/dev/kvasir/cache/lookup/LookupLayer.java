@@ -17,6 +17,7 @@ import dev.kvasir.cache.tier.SecondTier;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -162,6 +163,16 @@ public final class LookupLayer implements LayerStore {
     @Override
     public int appendParts() {
         return storeParts() + (index.isPresent() ? index.get().appendParts() : 0);
+    }
+
+    /** The tokens that the last step which chose has read of a head, its own not among them unless it was stored first. */
+    public int[] lastRead(int kvHead) {
+        return Arrays.copyOf(chosen[kvHead].slots(), chosen[kvHead].count());
+    }
+
+    /** What chooses; empty if the layer always reads everything. */
+    public Optional<TokenIndex> index() {
+        return index;
     }
 
     private int storeParts() {
