@@ -79,10 +79,10 @@ final class CoreLayeringTest {
     }
 
     @Test
-    void onlyFormatOpensModelFiles() {
+    void onlyFormatOpensModelFilesAndTiersTheirOwn() {
         noClasses()
                 .that()
-                .resideOutsideOfPackage("dev.kvasir.format..")
+                .resideOutsideOfPackages("dev.kvasir.format..", "dev.kvasir.cache.tier..")
                 .should()
                 .dependOnClassesThat()
                 .areAssignableTo(FileChannel.class)

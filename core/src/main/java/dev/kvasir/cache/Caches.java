@@ -7,6 +7,7 @@ import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.attention.SavedCache;
 import dev.kvasir.cache.attention.SequenceCache;
 import dev.kvasir.cache.kernel.Kernels;
+import dev.kvasir.cache.method.a2ats.A2AtsCache;
 import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.cskv.CskvCache;
@@ -18,6 +19,7 @@ import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.minicache.MiniCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
+import dev.kvasir.cache.method.quest.QuestCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.snapkv.SnapKvCache;
@@ -51,6 +53,8 @@ public final class Caches {
             new TurboQuantCache(),
             new SaqCache(),
             new VidKvCache(),
+            new A2AtsCache(),
+            new QuestCache(),
             new H2oCache(),
             new SnapKvCache(),
             new ZipVlCache(),

@@ -46,6 +46,11 @@ public interface KvCache extends AutoCloseable {
         return List.of();
     }
 
+    /** What its steps of one token have read, where it reads only some of its tokens; a fork counts from nothing. */
+    default Reads reads() {
+        return Reads.NONE;
+    }
+
     /** A second cache with the same content; sealed pages are shared, the others copied. */
     KvCache fork();
 

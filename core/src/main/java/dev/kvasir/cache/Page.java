@@ -1,18 +1,17 @@
 package dev.kvasir.cache;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** A run of off-heap bytes, 64-byte aligned, that one or more caches hold. */
 public final class Page {
-    private final Arena arena;
     private final MemorySegment bytes;
+    private final Runnable free;
     private volatile int holders = 1;
 
-    @SuppressWarnings("MustBeClosed") // free() closes it
-    Page(long size) {
-        arena = Arena.ofShared();
-        bytes = arena.allocate(size, 64);
+    /** A page of these bytes; {@code free} is run when nobody holds it any more and the pool has no use for it. */
+    public Page(MemorySegment bytes, Runnable free) {
+        this.bytes = bytes;
+        this.free = free;
     }
 
     /** The bytes; written only by a holder that is alone. */
@@ -39,6 +38,6 @@ public final class Page {
     }
 
     void free() {
-        arena.close();
+        free.run();
     }
 }

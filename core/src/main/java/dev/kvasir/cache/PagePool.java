@@ -13,6 +13,7 @@ import java.util.Map;
  */
 public final class PagePool implements AutoCloseable {
     private final long budget;
+    private final PageSource source;
     private final Map<Long, ArrayDeque<Page>> waiting = new HashMap<>();
     private long used;
     private long claimed;
@@ -25,10 +26,16 @@ public final class PagePool implements AutoCloseable {
      * @throws IllegalArgumentException if the budget is negative
      */
     public PagePool(long budgetBytes) {
+        this(budgetBytes, PageSource.MEMORY);
+    }
+
+    /** As the other, with pages from elsewhere than the system's memory. */
+    public PagePool(long budgetBytes, PageSource source) {
         if (budgetBytes < 0) {
             throw new IllegalArgumentException("budget of " + budgetBytes + " bytes");
         }
         budget = budgetBytes;
+        this.source = source;
     }
 
     /** Bytes handed out now; pages held by several caches count once. */
@@ -50,6 +57,7 @@ public final class PagePool implements AutoCloseable {
      * The right to {@code bytes} bytes of pages.
      *
      * @throws CacheBudgetException if the budget does not have them; nothing has changed then
+     * @throws dev.kvasir.KvasirException if the {@linkplain PageSource source} does not; nothing has changed then either
      */
     public synchronized Claim claim(long bytes) {
         if (closed) {
@@ -58,6 +66,7 @@ public final class PagePool implements AutoCloseable {
         if (bytes > budget - used - claimed) {
             throw refusal(bytes, "the budget is " + budget + " bytes");
         }
+        source.secure(claimed + bytes);
         claimed += bytes;
         return new Claim(bytes);
     }
@@ -101,7 +110,7 @@ public final class PagePool implements AutoCloseable {
         } else {
             makeRoom(size);
             try {
-                page = new Page(size);
+                page = source.page(size);
             } catch (OutOfMemoryError e) {
                 throw refusal(size, "the system has no more memory");
             }

@@ -56,6 +56,10 @@ class CacheLifeTest {
                 "kvquant",
                 "kvquant(bits=4, k_axis=token, sinks=5)",
                 "kvquant(outliers=0, k_bits=2, dtype=f32)",
+                "a2ats(window=32, sinks=5, f=0.1)",
+                "a2ats(window=16, store=kivi(residual=32))",
+                "quest(budget=48, dense=1)",
+                "quest(page=7, budget=30, dense=0, store=block(q8_0))",
                 "h2o",
                 "h2o(budget=40, store=block(q4_0))",
                 "minicache(start=0, retention=off)",
@@ -102,6 +106,8 @@ class CacheLifeTest {
                 "rotatekv(reorder=off)",
                 "vidkv",
                 "kvquant",
+                "a2ats(window=32, sinks=5, f=0.1)",
+                "quest(budget=48, dense=1)",
                 "h2o",
                 "snapkv(0.5)",
                 "zipvl",
@@ -152,6 +158,11 @@ class CacheLifeTest {
                 "rotatekv(reorder=off)",
                 "kvquant",
                 "kvquant(cap=0, sinks=3)",
+                "a2ats(window=32, sinks=5, f=0.1)",
+                "a2ats(window=16, store=block(q8_0))",
+                "a2ats(window=16, store=gear(variant=gear, group=32))",
+                "quest(budget=48, dense=1)",
+                "quest(page=7, budget=30, dense=0)",
                 "h2o(budget=40)",
                 "snapkv",
                 "snapkv(0.3, store=kivi(residual=32))",
@@ -229,7 +240,12 @@ class CacheLifeTest {
                 "xquant",
                 "xquant(variant=b, group=128)",
                 "xquant-cl(base_layers=1)",
-                "xquant-cl(variant=d, base_layers=2)"
+                "xquant-cl(variant=d, base_layers=2)",
+                "a2ats(window=32, sinks=5, f=0.1)",
+                "a2ats(window=16, store=block(q8_0))",
+                "a2ats(window=16, store=gear(variant=gear, group=32))",
+                "quest(budget=48, dense=1)",
+                "quest(page=7, budget=30, dense=0)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -266,7 +282,11 @@ class CacheLifeTest {
                 "xquant(8)",
                 "xquant(2, variant=b, k_axis=token)",
                 "xquant-cl(base_layers=1)",
-                "xquant-cl(variant=d, base_layers=1)"
+                "xquant-cl(variant=d, base_layers=1)",
+                "a2ats(window=32, sinks=5, f=0.1)",
+                "a2ats(window=16, store=block(q8_0))",
+                "quest(budget=48, dense=1)",
+                "quest(page=7, budget=30, dense=0)"
             })
     void forgetsWrongTokensWithoutATrace(String spec) {
         Steps wrong = Steps.projected(SHAPE, 7);
@@ -354,6 +374,11 @@ class CacheLifeTest {
                 "mikv(bits=0)",
                 "kvquant(bits=2)",
                 "kvquant(cap=0)",
+                "a2ats(window=32, sinks=5, f=0.1)",
+                "a2ats(window=16, store=block(q8_0))",
+                "a2ats(window=16, store=gear(variant=gear, group=32))",
+                "quest(budget=48, dense=1)",
+                "quest(page=7, budget=30, dense=0)",
                 "h2o(budget=30)",
                 "snapkv(budget=40)",
                 "zipvl(0.9, interval=50)",

@@ -3,6 +3,7 @@ package dev.kvasir.cache.attention;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
+import dev.kvasir.cache.Reads;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.store.KeyReader;
 import dev.kvasir.cache.store.Scratch;
@@ -133,6 +134,11 @@ public interface LayerStore {
 
     /** Bytes of the pages held, by kind. */
     Footprint footprint();
+
+    /** What its steps of one token have read, where it reads only some slots. */
+    default Reads reads() {
+        return Reads.NONE;
+    }
 
     /** Writes what {@link #read} needs. */
     void write(DataOutput out) throws IOException;

@@ -8,6 +8,7 @@ import dev.kvasir.cache.KvCache;
 import dev.kvasir.cache.LayerCache;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
+import dev.kvasir.cache.Reads;
 import dev.kvasir.cache.RestorableCache;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.kernel.Kernels;
@@ -141,6 +142,15 @@ public final class SequenceCache implements RestorableCache {
     @Override
     public List<String> remarks() {
         return groups.stream().flatMap(group -> group.remark().stream()).toList();
+    }
+
+    @Override
+    public Reads reads() {
+        Reads sum = Reads.NONE;
+        for (LayerStore store : stores) {
+            sum = sum.plus(store.reads());
+        }
+        return sum;
     }
 
     @Override
