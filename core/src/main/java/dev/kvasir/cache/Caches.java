@@ -1,12 +1,12 @@
 package dev.kvasir.cache;
 
+import dev.kvasir.InvalidInputException;
 import dev.kvasir.KvasirException;
-import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.attention.HeadFactory;
 import dev.kvasir.cache.attention.LayerFactory;
-import dev.kvasir.cache.attention.SequenceCache;
-import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.attention.SavedCache;
+import dev.kvasir.cache.attention.SequenceCache;
+import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
@@ -87,7 +87,10 @@ public final class Caches {
 
     private static boolean storesHeads(CacheMethod method, CacheModel model) {
         try {
-            return method.heads(new CacheSettings(complete(new CacheSpec(method.name(), Map.of())).options()), model)
+            return method.heads(
+                            new CacheSettings(complete(new CacheSpec(method.name(), Map.of()))
+                                    .options()),
+                            model)
                     .isPresent();
         } catch (KvasirException e) {
             // Its defaults want something that this model lacks; other options may not.

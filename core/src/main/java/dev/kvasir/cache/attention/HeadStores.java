@@ -56,8 +56,7 @@ public final class HeadStores implements SingleLayer {
     }
 
     /** An empty layer of such heads. */
-    public static HeadStores empty(
-            CacheShape shape, HeadFactory heads, int layer, PagePool pool, Kernels kernels) {
+    public static HeadStores empty(CacheShape shape, HeadFactory heads, int layer, PagePool pool, Kernels kernels) {
         List<Head> stores = new ArrayList<>();
         List<Transform> keys = new ArrayList<>();
         List<Transform> values = new ArrayList<>();
