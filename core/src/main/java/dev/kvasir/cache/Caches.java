@@ -11,12 +11,14 @@ import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.gear.GearCache;
+import dev.kvasir.cache.method.h2o.H2oCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
+import dev.kvasir.cache.method.snapkv.SnapKvCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
@@ -43,7 +45,9 @@ public final class Caches {
             new BfpCache(),
             new TurboQuantCache(),
             new SaqCache(),
-            new VidKvCache());
+            new VidKvCache(),
+            new H2oCache(),
+            new SnapKvCache());
 
     private Caches() {}
 

@@ -52,7 +52,9 @@ class CacheLifeTest {
                 "rotatekv(reorder=off, k_bits=3, paramFormat=f16, groupSize=16, sinkEntries=5)",
                 "kvquant",
                 "kvquant(bits=4, k_axis=token, sinks=5)",
-                "kvquant(outliers=0, k_bits=2, dtype=f32)"
+                "kvquant(outliers=0, k_bits=2, dtype=f32)",
+                "h2o",
+                "h2o(budget=40, store=block(q4_0))"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -86,7 +88,9 @@ class CacheLifeTest {
                 "saq(segment=32)",
                 "rotatekv(reorder=off)",
                 "vidkv",
-                "kvquant"
+                "kvquant",
+                "h2o",
+                "snapkv(0.5)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -127,7 +131,10 @@ class CacheLifeTest {
                 "bfp(v_axis=token)",
                 "rotatekv(reorder=off)",
                 "kvquant",
-                "kvquant(cap=0, sinks=3)"
+                "kvquant(cap=0, sinks=3)",
+                "h2o(budget=40)",
+                "snapkv",
+                "snapkv(0.3, store=kivi(residual=32))"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -299,7 +306,9 @@ class CacheLifeTest {
                 "mikv(0.4, rule=count, importance_bits=8)",
                 "mikv(bits=0)",
                 "kvquant(bits=2)",
-                "kvquant(cap=0)"
+                "kvquant(cap=0)",
+                "h2o(budget=30)",
+                "snapkv(budget=40)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

@@ -32,14 +32,13 @@ final class Attention {
     /** Products below which waking other threads costs more than it saves. */
     private static final long SMALL = 1 << 15;
 
-    private static final int TILE = Scratch.TILE;
+    static final int TILE = Scratch.TILE;
     /** Slots of a tile that all heads read: a tile of all heads' keys then stays in the second-level cache. */
     private static final int SHARED_TILE = RotaryBlock.TOKENS;
     /** Room for what a store may write beyond a tile. */
-    private static final int STRIDE = TILE + Kernels.PANEL;
+    static final int STRIDE = TILE + Kernels.PANEL;
 
     private final CacheShape shape;
-    private final Kernels kernels;
     private final Workers workers;
     private final Softmax softmax;
     private final OwnTokens own;
@@ -47,18 +46,23 @@ final class Attention {
     private final int group;
     private final int headDim;
     private final Stash<StepScratch> scratches = new Stash<>(StepScratch::new);
+    private final Observing observing;
+    private final StepView view;
 
     // The step at hand: fields rather than captured variables, so that a step allocates nothing.
     private @Nullable LayerStore layer;
     private @Nullable WeightObserver observer;
+    private @Nullable SlotSelector selector;
     private float[] queries = {};
     private float[] output = {};
     private float[] partials = {};
     /** Logarithm of the sum of exponentials of each row, for who observes: {@code [count][heads]}. */
     private float[] logSums = {};
 
+    private float[] blockOutput = {};
     private int count;
     private int slots;
+    private int sumWidth;
     private boolean storedFirst;
     private int headsPerPart;
     private int blocks;
@@ -67,30 +71,51 @@ final class Attention {
 
     Attention(CacheShape shape, Kernels kernels, Workers workers) {
         this.shape = shape;
-        this.kernels = kernels;
         this.workers = workers;
-        this.softmax = new Softmax(kernels, shape.headDim(), STRIDE);
+        this.softmax = new Softmax(kernels, STRIDE);
         this.own = new OwnTokens(shape, kernels);
         this.group = shape.queriesPerKvHead();
         this.headDim = shape.headDim();
         this.queryScale = (float) (1 / Math.sqrt(headDim));
+        this.observing = new Observing(shape, kernels, this, scratches);
+        this.view = new StepView(shape);
     }
 
-    /** Attends for the tokens of a step and stores them. */
+    /** Attends for the tokens of a step and stores them, in blocks if the layer asks for that. */
     void run(LayerStore stepLayer, TokenStates states, Queries stepQueries, float[] out) {
+        int tokens = states.count();
+        int width = shape.heads() * headDim;
+        for (int done = 0; done < tokens; ) {
+            int block = Math.clamp(stepLayer.block(states.firstPosition() + done, tokens - done), 1, tokens - done);
+            if (block == tokens) {
+                runBlock(stepLayer, states, stepQueries, out);
+            } else {
+                view.turnTo(states, stepQueries, done, block);
+                blockOutput = Scratch.grown(blockOutput, block * width);
+                runBlock(stepLayer, view, view, blockOutput);
+                System.arraycopy(blockOutput, 0, out, done * width, block * width);
+            }
+            done += block;
+        }
+        stepLayer.done();
+    }
+
+    private void runBlock(LayerStore stepLayer, TokenStates states, Queries stepQueries, float[] out) {
         layer = stepLayer;
         queries = stepQueries.queries();
         output = out;
         count = states.count();
         storedFirst = stepLayer.storesFirst(count);
+        stepLayer.open(states, stepQueries);
         observer = stepLayer.observer().orElse(null);
+        selector = stepLayer.selector(count).orElse(null);
         if (storedFirst) {
             store(stepLayer, states, stepQueries);
         }
         slots = stepLayer.size();
-        attend(stepLayer, states);
+        attend(stepLayer, states, stepQueries);
         if (observer != null) {
-            observe(observer);
+            observing.run(stepLayer, observer, own, queries, logSums, slots, count, storedFirst);
         }
         if (!storedFirst) {
             store(stepLayer, states, stepQueries);
@@ -98,12 +123,23 @@ final class Attention {
         own.end();
         layer = null;
         observer = null;
+        selector = null;
     }
 
-    private void attend(LayerStore stepLayer, TokenStates states) {
+    private void attend(LayerStore stepLayer, TokenStates states, Queries stepQueries) {
         int kvHeads = shape.kvHeads();
         headsPerPart = stepLayer.readsHeadsTogether() ? kvHeads : 1;
+        sumWidth = stepLayer.values(0).sumWidth(headDim);
         blocks = Math.ceilDiv(count, tokensPerBlock());
+        if (selector != null) {
+            headsPerPart = 1;
+            selector.begin(states, stepQueries);
+            each(kvHeads, selectPart);
+            slots = 0;
+            for (int h = 0; h < kvHeads; h++) {
+                slots = Math.max(slots, selector.count(h));
+            }
+        }
         range = headsPerPart > 1 ? SHARED_RANGE : RANGE;
         ranges = blocks == 1 ? Math.max(1, Math.ceilDiv(slots, range)) : 1;
         if (!storedFirst) {
@@ -119,7 +155,7 @@ final class Attention {
         if (ranges == 1) {
             each(parts * blocks, wholePart);
         } else {
-            partials = Scratch.grown(partials, kvHeads * ranges * softmax.savedSize(count * group));
+            partials = Scratch.grown(partials, kvHeads * ranges * Softmax.savedSize(count * group, sumWidth));
             each(parts * ranges, rangePart);
             each(parts, mergePart);
         }
@@ -138,9 +174,9 @@ final class Attention {
     private final IntConsumer mergePart = this::merge;
     private final IntConsumer storePart = this::storePart;
     private final IntConsumer completePart = this::completePart;
-    private final IntConsumer observePart = this::observePart;
+    private final IntConsumer selectPart = this::select;
 
-    private void each(int parts, IntConsumer part) {
+    void each(int parts, IntConsumer part) {
         long work = (long) count * group * (slots + count) * headDim * shape.kvHeads();
         if (work < SMALL || parts <= 1) {
             for (int i = 0; i < parts; i++) {
@@ -151,7 +187,7 @@ final class Attention {
         }
     }
 
-    private int tokensPerBlock() {
+    int tokensPerBlock() {
         return Math.max(1, BLOCK_ROWS / group);
     }
 
@@ -187,7 +223,7 @@ final class Attention {
         StepScratch s = scratches.take();
         begin(s, kvHead, 0, count);
         attendStored(s, kvHead, 0, count, from, Math.min(slots, from + range));
-        softmax.save(s, headsPerPart * rows, partials, part * headsPerPart * softmax.savedSize(rows));
+        softmax.save(s, headsPerPart * rows, partials, part * headsPerPart * Softmax.savedSize(rows, sumWidth));
         scratches.giveBack(s);
     }
 
@@ -197,7 +233,7 @@ final class Attention {
         StepScratch s = scratches.take();
         begin(s, part * headsPerPart, 0, count);
         for (int i = 0; i < ranges; i++) {
-            softmax.merge(s, rows, partials, (part * ranges + i) * softmax.savedSize(rows));
+            softmax.merge(s, rows, partials, (part * ranges + i) * Softmax.savedSize(rows, sumWidth));
         }
         finish(s, part * headsPerPart, 0, count);
         scratches.giveBack(s);
@@ -208,10 +244,11 @@ final class Attention {
         int rows = (to - from) * group;
         LayerStore stepLayer = layer();
         int queryWidth = stepLayer.keys(kvHead).queryWidth(headDim);
-        s.fit(headsPerPart * rows, headDim, queryWidth, STRIDE);
+        s.fit(headsPerPart * rows, headDim, queryWidth, sumWidth, STRIDE);
         s.store.letGo();
+        s.store.rows(from, to, group);
         for (int h = 0; h < headsPerPart; h++) {
-            takeQueries(s, kvHead + h, from, to, h * rows);
+            takeQueries(queries, s, kvHead + h, from, to, h * rows);
             stepLayer
                     .keys(kvHead + h)
                     .prepare(s.queries, h * rows * headDim, rows, headDim, s.prepared, h * rows * queryWidth, s.store);
@@ -220,7 +257,7 @@ final class Attention {
     }
 
     /** The scaled queries of one head's tokens {@code from} to {@code to - 1}, as rows from {@code row} on. */
-    private void takeQueries(StepScratch s, int kvHead, int from, int to, int row) {
+    void takeQueries(float[] queries, StepScratch s, int kvHead, int from, int to, int row) {
         int run = group * headDim;
         for (int t = from; t < to; t++) {
             int in = (t * shape.kvHeads() + kvHead) * run;
@@ -232,10 +269,15 @@ final class Attention {
     }
 
     private void attendStored(StepScratch s, int kvHead, int from, int to, int slotFrom, int slotTo) {
+        if (selector != null) {
+            attendSelected(s, selector, kvHead, (to - from) * group, slotFrom, slotTo);
+            return;
+        }
         LayerStore stepLayer = layer();
         int rows = (to - from) * group;
         int queryWidth = stepLayer.keys(kvHead).queryWidth(headDim);
         int tile = headsPerPart > 1 ? SHARED_TILE : TILE;
+        slotTo = Math.min(slotTo, stepLayer.keys(kvHead).size());
         for (int slot = slotFrom; slot < slotTo; slot += tile) {
             int end = Math.min(slotTo, slot + tile);
             for (int h = 0; h < headsPerPart; h++) {
@@ -248,9 +290,35 @@ final class Attention {
             }
             for (int h = 0; h < headsPerPart; h++) {
                 int at = h * rows * STRIDE;
-                int out = h * rows * headDim;
+                int out = h * rows * sumWidth;
                 stepLayer.values(kvHead + h).addWeighted(s.scores, at, STRIDE, rows, slot, end, s.sums, out, s.store);
             }
+        }
+    }
+
+    private void select(int kvHead) {
+        SlotSelector now = selector;
+        if (now == null) {
+            return;
+        }
+        StepScratch s = scratches.take();
+        s.fit(count * group, headDim, headDim, sumWidth, STRIDE);
+        takeQueries(queries, s, kvHead, 0, count, 0);
+        now.select(kvHead, s.queries, count * group, s.store);
+        scratches.giveBack(s);
+    }
+
+    /** The {@code from}th to {@code to - 1}th of the slots selected for a head. */
+    private void attendSelected(StepScratch s, SlotSelector now, int kvHead, int rows, int from, int to) {
+        int[] chosen = now.slots(kvHead);
+        int end = Math.min(to, now.count(kvHead));
+        for (int first = from; first < end; first += TILE) {
+            int last = Math.min(end, first + TILE);
+            layer().keys(kvHead).scoresOf(s.prepared, 0, rows, chosen, first, last, s.scores, 0, STRIDE, s.store);
+            for (int r = 0; r < rows; r++) {
+                softmax.weigh(s, r, last - first, last - first);
+            }
+            layer().values(kvHead).addWeightedOf(s.scores, 0, STRIDE, rows, chosen, first, last, s.sums, 0, s.store);
         }
     }
 
@@ -262,6 +330,9 @@ final class Attention {
     /** Brings the sums over stored slots to the model's basis, adds the step's own tokens, and writes the outputs. */
     private void finish(StepScratch s, int kvHead, int from, int to) {
         int rows = (to - from) * group;
+        if (sumWidth != headDim) {
+            project(s, kvHead, rows);
+        }
         for (int h = 0; h < headsPerPart; h++) {
             layer().values(kvHead + h).finish(s.sums, h * rows * headDim, rows, s.store);
             if (!storedFirst) {
@@ -269,6 +340,17 @@ final class Attention {
             }
             write(s, kvHead + h, from, to, h * rows);
         }
+    }
+
+    /** Brings the sums of a part's heads from the space they were made in to the heads' width. */
+    private void project(StepScratch s, int kvHead, int rows) {
+        s.projected = Scratch.grown(s.projected, headsPerPart * rows * headDim);
+        for (int h = 0; h < headsPerPart; h++) {
+            int from = h * rows * sumWidth;
+            layer().values(kvHead + h).project(s.sums, from, rows, headDim, s.projected, h * rows * headDim, s.store);
+        }
+        System.arraycopy(s.projected, 0, s.sums, 0, headsPerPart * rows * headDim);
+        s.sumWidth = headDim;
     }
 
     private void attendOwn(StepScratch s, int kvHead, int from, int to, int row) {
@@ -310,77 +392,5 @@ final class Attention {
         StepScratch s = scratches.take();
         layer().complete(part, s.store);
         scratches.giveBack(s);
-    }
-
-    private void observe(WeightObserver stepObserver) {
-        stepObserver.begin(storedFirst ? slots - count : slots, count);
-        each(shape.kvHeads(), observePart);
-    }
-
-    /** Shows the weights of one head to the observer. */
-    private void observePart(int kvHead) {
-        WeightObserver now = observer;
-        if (now == null) {
-            return;
-        }
-        StepScratch s = scratches.take();
-        s.store.letGo();
-        for (int from = 0; from < count; from += tokensPerBlock()) {
-            observeBlock(s, now, kvHead, from, Math.min(count, from + tokensPerBlock()));
-        }
-        scratches.giveBack(s);
-    }
-
-    private void observeBlock(StepScratch s, WeightObserver now, int kvHead, int from, int to) {
-        LayerStore stepLayer = layer();
-        int queryWidth = stepLayer.keys(kvHead).queryWidth(headDim);
-        s.fit((to - from) * group, headDim, queryWidth, STRIDE);
-        int wanted = 0;
-        for (int t = from; t < to; t++) {
-            if (now.wants(t)) {
-                takeQueries(s, kvHead, t, t + 1, wanted * group);
-                s.maxima[wanted++] = t;
-            }
-        }
-        if (wanted == 0) {
-            return;
-        }
-        int rows = wanted * group;
-        stepLayer.keys(kvHead).prepare(s.queries, 0, rows, headDim, s.prepared, 0, s.store);
-        for (int slot = now.fromSlot(); slot < now.toSlot(); slot += TILE) {
-            int end = Math.min(now.toSlot(), slot + TILE);
-            stepLayer.keys(kvHead).scores(s.prepared, 0, rows, slot, end, s.scores, 0, STRIDE, s.store);
-            for (int i = 0; i < wanted; i++) {
-                show(s, now, kvHead, i, seenStored((int) s.maxima[i], slot, end), slot);
-            }
-        }
-        if (storedFirst) {
-            return;
-        }
-        for (int tile = 0; tile < to; tile += TILE) {
-            int end = Math.min(to, tile + TILE);
-            own.scores(kvHead, s.queries, 0, rows, tile, end, s.scores, 0, STRIDE);
-            for (int i = 0; i < wanted; i++) {
-                int seen = Math.clamp((int) s.maxima[i] + 1 - tile, 0, end - tile);
-                show(s, now, kvHead, i, seen, slots + tile);
-            }
-        }
-    }
-
-    /** Turns the scores of the {@code i}th wanted token into weights, summed over its query heads, and shows them. */
-    private void show(StepScratch s, WeightObserver now, int kvHead, int i, int seen, int slot) {
-        if (seen <= 0) {
-            return;
-        }
-        int token = (int) s.maxima[i];
-        int first = i * group * STRIDE;
-        for (int g = 0; g < group; g++) {
-            int at = first + g * STRIDE;
-            kernels.expSum(s.scores, at, seen, logSums[token * shape.heads() + kvHead * group + g]);
-            for (int j = 0; g > 0 && j < seen; j++) {
-                s.scores[first + j] += s.scores[at + j];
-            }
-        }
-        now.observe(kvHead, token, s.scores, first, slot, seen);
     }
 }

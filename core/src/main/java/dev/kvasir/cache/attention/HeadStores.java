@@ -7,6 +7,7 @@ import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.KeyReader;
+import dev.kvasir.cache.store.RowStore;
 import dev.kvasir.cache.store.Scratch;
 import dev.kvasir.cache.store.TokenStore;
 import dev.kvasir.cache.store.ValueReader;
@@ -75,7 +76,11 @@ public final class HeadStores implements SingleLayer {
 
     @Override
     public int size() {
-        return heads.getFirst().keys().size();
+        int largest = 0;
+        for (Head head : heads) {
+            largest = Math.max(largest, head.keys().size());
+        }
+        return largest;
     }
 
     @Override
@@ -123,18 +128,105 @@ public final class HeadStores implements SingleLayer {
         int kvHead = part / 2;
         Side side = (part % 2 == 0 ? keys : values).get(kvHead);
         float[] rows = part % 2 == 0 ? newKeys : newValues;
-        int width = heads.size() * headDim;
-        int offset = kvHead * headDim;
+        append(side, rows, kvHead * headDim, heads.size() * headDim, count, scratch);
+    }
+
+    private void append(Side side, float[] rows, int offset, int stride, int tokens, Scratch scratch) {
         if (side.transform().isNone()) {
-            side.store().append(rows, offset, width, count, scratch);
+            side.store().append(rows, offset, stride, tokens, scratch);
             return;
         }
-        float[] turned = scratch.lanes(count * headDim);
-        for (int t = 0; t < count; t++) {
-            System.arraycopy(rows, offset + t * width, turned, t * headDim, headDim);
+        float[] turned = turned(side, rows, offset, stride, tokens, scratch);
+        side.store().append(turned, 0, headDim, tokens, scratch);
+    }
+
+    /** Rows in the basis of a side. */
+    private float[] turned(Side side, float[] rows, int offset, int stride, int tokens, Scratch scratch) {
+        float[] turned = scratch.lanes(tokens * headDim);
+        for (int t = 0; t < tokens; t++) {
+            System.arraycopy(rows, offset + t * stride, turned, t * headDim, headDim);
         }
-        side.transform().apply(turned, 0, count);
-        side.store().append(turned, 0, headDim, count, scratch);
+        side.transform().apply(turned, 0, tokens);
+        return turned;
+    }
+
+    /** Stores {@code tokens} more tokens of one head, whose keys and values begin at {@code offset} and are {@code stride} numbers apart. */
+    public void append(
+            int kvHead, float[] keyRows, float[] valueRows, int offset, int stride, int tokens, Scratch scratch) {
+        append(keys.get(kvHead), keyRows, offset, stride, tokens, scratch);
+        append(values.get(kvHead), valueRows, offset, stride, tokens, scratch);
+    }
+
+    /** Whether tokens of its heads can be moved and replaced one by one. */
+    public boolean isMovable() {
+        return heads.stream().allMatch(head -> isMovable(head.keys()) && isMovable(head.values()));
+    }
+
+    private static boolean isMovable(TokenStore store) {
+        return store instanceof RowStore rows && rows.isMovable();
+    }
+
+    /** Copies the token of one slot of a head over that of another, as it is stored. */
+    public void move(int kvHead, int from, int to) {
+        ((RowStore) keys.get(kvHead).store()).move(from, to);
+        ((RowStore) values.get(kvHead).store()).move(from, to);
+    }
+
+    /** Replaces the token of a slot of a head by one whose key and value begin at {@code offset}. */
+    public void replace(int kvHead, int slot, float[] keyRows, float[] valueRows, int offset, Scratch scratch) {
+        replace(keys.get(kvHead), slot, keyRows, offset, scratch);
+        replace(values.get(kvHead), slot, valueRows, offset, scratch);
+    }
+
+    private void replace(Side side, int slot, float[] rows, int offset, Scratch scratch) {
+        if (side.transform().isNone()) {
+            ((RowStore) side.store()).replace(slot, rows, offset, scratch);
+        } else {
+            float[] turned = turned(side, rows, offset, headDim, 1, scratch);
+            ((RowStore) side.store()).replace(slot, turned, 0, scratch);
+        }
+    }
+
+    /** Forgets the tokens of one head from slot {@code size} on. */
+    public void truncate(int kvHead, int size) {
+        keys.get(kvHead).store().truncate(size);
+        values.get(kvHead).store().truncate(size);
+    }
+
+    /** As {@link #truncate(int, int)}, but keeps the pages for the tokens that follow; only where tokens are movable. */
+    public void shorten(int kvHead, int size) {
+        ((RowStore) keys.get(kvHead).store()).shorten(size);
+        ((RowStore) values.get(kvHead).store()).shorten(size);
+    }
+
+    /** Gives back the pages of a head that hold no token; only where tokens are movable. */
+    public void trim(int kvHead) {
+        ((RowStore) keys.get(kvHead).store()).trim();
+        ((RowStore) values.get(kvHead).store()).trim();
+    }
+
+    /** Bytes that {@link #reserve(int, int, boolean, PagePool.Claim)} would take. */
+    public long wantedBytes(int kvHead, int tokens, boolean all) {
+        return wantedBytes(keys.get(kvHead).store(), tokens, all)
+                + wantedBytes(values.get(kvHead).store(), tokens, all);
+    }
+
+    private static long wantedBytes(TokenStore store, int tokens, boolean all) {
+        return all ? ((RowStore) store).wantedBytesForAll(tokens) : store.wantedBytes(tokens);
+    }
+
+    /** Makes room for {@code tokens} more tokens of one head; with {@code all}, those held become movable too. */
+    public void reserve(int kvHead, int tokens, boolean all, PagePool.Claim claim) {
+        reserve(keys.get(kvHead).store(), tokens, all, claim);
+        reserve(values.get(kvHead).store(), tokens, all, claim);
+    }
+
+    private static void reserve(TokenStore store, int tokens, boolean all, PagePool.Claim claim) {
+        if (all) {
+            ((RowStore) store).reserveAll(tokens, claim);
+        } else {
+            store.reserve(tokens, claim);
+        }
     }
 
     @Override

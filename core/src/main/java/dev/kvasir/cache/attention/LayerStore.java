@@ -14,7 +14,7 @@ import java.util.Optional;
 
 /**
  * What one layer of a sequence remembers: written a step at a time, read head by head. Its tokens fill slots 0 to {@link
- * #size} - 1 of every head; a slot need not be a position, nor every token seen have one.
+ * #size} - 1 of a head; a slot need not be a position, nor every token seen have one.
  *
  * <p>{@link HeadStores} serves methods whose heads remember by themselves. A method whose heads share scales, rotations or
  * decisions implements this itself.
@@ -23,7 +23,7 @@ import java.util.Optional;
  * likewise, then {@link #end}. All of it comes after the attention of the step's tokens, unless {@link #storesFirst}.
  */
 public interface LayerStore {
-    /** Slots in use. */
+    /** Slots in use, of the head that uses most: its {@link #keys} and {@link #values} say how many a head uses. */
     int size();
 
     /** The keys of a head. */
@@ -46,6 +46,25 @@ public interface LayerStore {
      */
     default boolean storesFirst(int count) {
         return false;
+    }
+
+    /**
+     * Most tokens of a step that attend at once: a longer step is cut, and each block is stored before the next one attends.
+     * Bytes are reserved for the whole step all the same.
+     *
+     * @param position of the first token
+     * @param count tokens left in the step
+     */
+    default int block(int position, int count) {
+        return count;
+    }
+
+    /** A step comes: called before it attends, and before {@link #observer} and {@link #selector} are asked. Not called inside a worker's part. */
+    default void open(TokenStates states, Queries queries) {}
+
+    /** Who chooses the slots that a step of {@code count} tokens reads; empty if it reads all. Such a step is not observed. */
+    default Optional<SlotSelector> selector(int count) {
+        return Optional.empty();
     }
 
     /** Who wants to see the attention weights of the coming step. */
@@ -78,6 +97,9 @@ public interface LayerStore {
 
     /** All parts are done. */
     default void end() {}
+
+    /** The step is over, with all its {@linkplain #block blocks}. */
+    default void done() {}
 
     /** The smallest number of tokens seen that {@link #truncate} can bring this layer to. */
     int smallestSize();

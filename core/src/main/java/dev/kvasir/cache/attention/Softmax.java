@@ -9,19 +9,17 @@ import java.util.Arrays;
  */
 final class Softmax {
     private final Kernels kernels;
-    private final int headDim;
     private final int stride;
 
     /** Rows of scores are {@code stride} numbers apart. */
-    Softmax(Kernels kernels, int headDim, int stride) {
+    Softmax(Kernels kernels, int stride) {
         this.kernels = kernels;
-        this.headDim = headDim;
         this.stride = stride;
     }
 
     /** Forgets what the first {@code rows} rows summed. */
     void reset(StepScratch s, int rows) {
-        Arrays.fill(s.sums, 0, rows * headDim, 0f);
+        Arrays.fill(s.sums, 0, rows * s.sumWidth, 0f);
         Arrays.fill(s.maxima, 0, rows, Float.NEGATIVE_INFINITY);
         Arrays.fill(s.totals, 0, rows, 0f);
     }
@@ -47,35 +45,37 @@ final class Softmax {
         s.maxima[row] = max;
         if (old != Float.NEGATIVE_INFINITY && old != max) {
             float shrink = (float) Math.exp(old - max);
-            kernels.scale(s.sums, row * headDim, headDim, shrink);
+            kernels.scale(s.sums, row * s.sumWidth, s.sumWidth, shrink);
             s.totals[row] *= shrink;
         }
     }
 
-    /** Numbers that {@link #save} writes for {@code rows} rows. */
-    int savedSize(int rows) {
-        return rows * (headDim + 2);
+    /** Numbers that {@link #save} writes for {@code rows} rows of sums of {@code sumWidth} numbers. */
+    static int savedSize(int rows, int sumWidth) {
+        return rows * (sumWidth + 2);
     }
 
     /** Writes sums, maxima and totals of the first {@code rows} rows. */
     void save(StepScratch s, int rows, float[] out, int at) {
-        System.arraycopy(s.sums, 0, out, at, rows * headDim);
-        System.arraycopy(s.maxima, 0, out, at + rows * headDim, rows);
-        System.arraycopy(s.totals, 0, out, at + rows * (headDim + 1), rows);
+        int width = s.sumWidth;
+        System.arraycopy(s.sums, 0, out, at, rows * width);
+        System.arraycopy(s.maxima, 0, out, at + rows * width, rows);
+        System.arraycopy(s.totals, 0, out, at + rows * (width + 1), rows);
     }
 
     /** Adds what {@link #save} wrote, of other slots of the same rows. */
     void merge(StepScratch s, int rows, float[] saved, int at) {
+        int width = s.sumWidth;
         for (int r = 0; r < rows; r++) {
-            float max = saved[at + rows * headDim + r];
+            float max = saved[at + rows * width + r];
             if (max == Float.NEGATIVE_INFINITY) {
                 continue;
             }
             raise(s, r, Math.max(max, s.maxima[r]));
             float weight = (float) Math.exp(max - s.maxima[r]);
-            s.totals[r] += weight * saved[at + rows * (headDim + 1) + r];
-            for (int c = 0; c < headDim; c++) {
-                s.sums[r * headDim + c] += weight * saved[at + r * headDim + c];
+            s.totals[r] += weight * saved[at + rows * (width + 1) + r];
+            for (int c = 0; c < width; c++) {
+                s.sums[r * width + c] += weight * saved[at + r * width + c];
             }
         }
     }

@@ -27,4 +27,19 @@ public interface WeightObserver {
      * @param slot of the first weight; the step's own tokens have the slots after those stored
      */
     void observe(int kvHead, int token, float[] weights, int offset, int slot, int count);
+
+    /** Whether {@link #observeScores} is called in place of {@link #observe}. */
+    default boolean wantsScores() {
+        return false;
+    }
+
+    /**
+     * The scores that one query head of a token gave to {@code count} slots: the weight of a slot is {@code exp(score -
+     * logSum)}.
+     *
+     * @param queryHead within its KV head
+     * @param slot of the first score, as for weights
+     */
+    default void observeScores(
+            int kvHead, int queryHead, int token, float[] scores, int offset, int slot, int count, float logSum) {}
 }

@@ -218,4 +218,31 @@ public record PackedLayout(int lanes, int depth, int bits, int group, Axis axis,
         quantizer.scaleFormat().set(page, scaleOffset(index), scale);
         quantizer.zeroFormat().set(page, zeroOffset(index), zero);
     }
+
+    /** Copies the codes of a lane, and its parameters, over those of another; only where no scale is shared by lanes. */
+    public void copyLane(MemorySegment from, int fromLane, MemorySegment to, int toLane) {
+        for (int d = 0; d < depth; d++) {
+            setCode(to, d, toLane, code(from, d, fromLane));
+        }
+        for (int d = 0; d < depth && quantizer.parameterBytes() > 0; d += group) {
+            copyParameters(from, parameterIndex(d, fromLane), to, parameterIndex(d, toLane));
+        }
+    }
+
+    /** Copies the codes of a depth, and its parameters, over those of another; only where no scale is shared by depths. */
+    public void copyDepth(MemorySegment from, int fromDepth, MemorySegment to, int toDepth) {
+        for (int lane = 0; lane < lanes; lane++) {
+            setCode(to, toDepth, lane, code(from, fromDepth, lane));
+        }
+        for (int lane = 0; lane < lanes && quantizer.parameterBytes() > 0; lane += group) {
+            copyParameters(from, parameterIndex(fromDepth, lane), to, parameterIndex(toDepth, lane));
+        }
+    }
+
+    private void copyParameters(MemorySegment from, int fromIndex, MemorySegment to, int toIndex) {
+        int scale = quantizer.scaleFormat().bytes();
+        int zero = quantizer.zeroFormat().bytes();
+        MemorySegment.copy(from, scaleOffset(fromIndex), to, scaleOffset(toIndex), scale);
+        MemorySegment.copy(from, zeroOffset(fromIndex), to, zeroOffset(toIndex), zero);
+    }
 }

@@ -108,7 +108,7 @@ public final class ChunkBuffer {
 
     /** Forgets the keys held, whose tokens are compressed, and keeps the room. */
     public void restartKeys() {
-        keys.clear();
+        keys.shorten(0);
     }
 
     /** As {@link #restartKeys}, the values. */

@@ -134,6 +134,19 @@ public final class ExactKeys implements RowKeys {
     }
 
     @Override
+    public void move(int from, int to) {
+        MemorySegment source = pages.page(from / pageTokens);
+        MemorySegment target = pages.page(to / pageTokens);
+        int bytes = element.bytes();
+        long step = (long) PANEL * bytes;
+        long at = panelOffset(from) + (long) from % PANEL * bytes;
+        long out = panelOffset(to) + (long) to % PANEL * bytes;
+        for (int c = 0; c < headDim; c++) {
+            MemorySegment.copy(source, at + c * step, target, out + c * step, bytes);
+        }
+    }
+
+    @Override
     public long wantedBytesForAll(int tokens) {
         return wantedBytes(0, size + tokens);
     }
@@ -190,13 +203,13 @@ public final class ExactKeys implements RowKeys {
         pages.shrink(pagesFor(newSize));
     }
 
-    /** As {@link #truncate}, but keeps the pages for the tokens that follow. */
-    void clear() {
-        size = 0;
+    @Override
+    public void shorten(int newSize) {
+        size = newSize;
     }
 
-    /** Gives back the pages that hold no token. */
-    void trim() {
+    @Override
+    public void trim() {
         pages.shrink(pagesFor(size));
     }
 

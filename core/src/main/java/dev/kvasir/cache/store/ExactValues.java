@@ -136,6 +136,18 @@ public final class ExactValues implements RowValues {
     }
 
     @Override
+    public void move(int from, int to) {
+        int source = position(from);
+        int target = position(to);
+        MemorySegment.copy(
+                pages.page(source / pageTokens),
+                rowOffset(source),
+                pages.page(target / pageTokens),
+                rowOffset(target),
+                (long) headDim * element.bytes());
+    }
+
+    @Override
     public long wantedBytesForAll(int tokens) {
         int wanted = pagesFor(start + size + tokens);
         return pages.wantedBytes(wanted, 0, wanted);
@@ -204,8 +216,13 @@ public final class ExactValues implements RowValues {
         start = 0;
     }
 
-    /** Gives back the pages that no token has used. */
-    void trim() {
+    @Override
+    public void shorten(int newSize) {
+        size = newSize;
+    }
+
+    @Override
+    public void trim() {
         pages.shrink(pagesFor(start + size));
     }
 

@@ -128,7 +128,7 @@ public final class FlushingKeys implements KeyStore {
             }
             packed.appendColumns(tile, 0, block, block, scratch);
         }
-        window.clear();
+        window.shorten(0);
     }
 
     @Override

@@ -41,4 +41,22 @@ public interface KeyReader {
             int outOffset,
             int outStride,
             Scratch scratch);
+
+    /**
+     * As {@link #scores}, of the slots {@code slots[from]} to {@code slots[to - 1]}, ascending: {@code out[r][i]} is that of
+     * {@code slots[from + i]}. Reads whole runs of 32 slots unless a store knows better.
+     */
+    default void scoresOf(
+            float[] queries,
+            int queryOffset,
+            int rows,
+            int[] slots,
+            int from,
+            int to,
+            float[] out,
+            int outOffset,
+            int outStride,
+            Scratch scratch) {
+        Selected.scores(this, queries, queryOffset, rows, slots, from, to, out, outOffset, outStride, scratch);
+    }
 }

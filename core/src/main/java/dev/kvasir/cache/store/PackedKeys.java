@@ -147,6 +147,16 @@ public final class PackedKeys implements BlockKeys, RowKeys {
         kernels.pack(layout, page(slot), lane, lane + 1, 0, layout.depth(), row, offset, 1, work);
     }
 
+    @Override
+    public boolean isMovable() {
+        return block == 1;
+    }
+
+    @Override
+    public void move(int from, int to) {
+        layout.copyLane(page(from), from % layout.lanes(), page(to), to % layout.lanes());
+    }
+
     /**
      * Stores {@code count} tokens of one page given as {@code columns[channel][token]}, with scales (and zeros, empty if there
      * are none) of the caller's own for each token and group of channels: {@code [group][token]}.
@@ -332,6 +342,16 @@ public final class PackedKeys implements BlockKeys, RowKeys {
     @Override
     public int smallestSize() {
         return block == 1 ? 0 : size;
+    }
+
+    @Override
+    public void shorten(int newSize) {
+        size = newSize;
+    }
+
+    @Override
+    public void trim() {
+        pages.shrink(pagesFor(size));
     }
 
     @Override

@@ -135,6 +135,16 @@ public final class PackedValues implements BlockValues, RowValues {
         kernels.pack(layout, page(slot), 0, layout.lanes(), depth, depth + 1, row, offset, layout.lanes(), work);
     }
 
+    @Override
+    public boolean isMovable() {
+        return block == 1;
+    }
+
+    @Override
+    public void move(int from, int to) {
+        layout.copyDepth(page(from), from % layout.depth(), page(to), to % layout.depth());
+    }
+
     /**
      * Stores {@code count} tokens of one page with scales (and zeros, empty if there are none) of the caller's own for each
      * group of channels and token: {@code [group][token]}.
@@ -260,6 +270,16 @@ public final class PackedValues implements BlockValues, RowValues {
     @Override
     public int smallestSize() {
         return block == 1 ? 0 : size;
+    }
+
+    @Override
+    public void shorten(int newSize) {
+        size = newSize;
+    }
+
+    @Override
+    public void trim() {
+        pages.shrink(pagesFor(size));
     }
 
     @Override

@@ -13,6 +13,20 @@ public interface RowStore extends TokenStore {
     /** Replaces the token of a slot; its page was {@linkplain #reserveAll made ours}. */
     void replace(int slot, float[] row, int offset, Scratch scratch);
 
+    /** Whether tokens can be moved and replaced one by one: not where several share a scale. */
+    default boolean isMovable() {
+        return true;
+    }
+
+    /** Copies the token of a slot over that of another as it is stored, bit by bit; its page was made ours. */
+    void move(int from, int to);
+
+    /** As {@link #truncate}, but keeps the pages for the tokens that follow. */
+    void shorten(int size);
+
+    /** Gives back the pages that hold no token. */
+    void trim();
+
     /** Bytes that {@link #reserveAll} would take. */
     long wantedBytesForAll(int tokens);
 

@@ -13,7 +13,10 @@ public final class Scratch {
     private float[] work = new float[0];
     private float[] spare = new float[0];
     private float[] chained = new float[0];
+    private float[] selected = new float[0];
     private int[] entries = new int[0];
+    private int[] tokens = new int[0];
+    private int rowsPerToken = 1;
     private float[] held = new float[0];
     private @Nullable Object holder;
     private int heldSlot;
@@ -40,6 +43,35 @@ public final class Scratch {
     float[] chained(int size) {
         chained = grown(chained, size);
         return chained;
+    }
+
+    /** A run of slots of which some are wanted. */
+    float[] selected(int size) {
+        selected = grown(selected, size);
+        return selected;
+    }
+
+    /**
+     * Says that rows of queries come from tokens {@code from} to {@code to - 1} of the step, {@code perToken} rows each.
+     *
+     * @see #token
+     */
+    public void rows(int from, int to, int perToken) {
+        tokens = tokens.length >= to - from ? tokens : new int[to - from];
+        rowsPerToken = perToken;
+        for (int t = from; t < to; t++) {
+            tokens[t - from] = t;
+        }
+    }
+
+    /** Says that the {@code i}th token of which there are rows is {@code token}. */
+    public void row(int i, int token) {
+        tokens[i] = token;
+    }
+
+    /** The token of the step, counted from 0, that row {@code row} of the queries given to {@link KeyReader#prepare} belongs to. */
+    public int token(int row) {
+        return tokens[row / rowsPerToken];
     }
 
     /** Entries of a sparse store on their way to a reader. */

@@ -116,6 +116,16 @@ public final class TokenNumbers {
         }
     }
 
+    /** As {@link #truncate}, but keeps the pages for the numbers that follow. */
+    public void shorten(int newSize) {
+        size = newSize;
+    }
+
+    /** Gives back the pages that hold no number. */
+    public void trim() {
+        pages.shrink(pagesFor(size));
+    }
+
     /** Forgets the numbers from slot {@code newSize} on. */
     public void truncate(int newSize) {
         size = newSize;

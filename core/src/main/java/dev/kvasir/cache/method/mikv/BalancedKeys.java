@@ -53,6 +53,21 @@ record BalancedKeys(PackedKeys packed, Balancer balancer, int kvHead, int headDi
     }
 
     @Override
+    public void shorten(int size) {
+        packed.shorten(size);
+    }
+
+    @Override
+    public void trim() {
+        packed.trim();
+    }
+
+    @Override
+    public void move(int from, int to) {
+        packed.move(from, to);
+    }
+
+    @Override
     public void replace(int slot, float[] row, int offset, Scratch scratch) {
         float[] balanced = scratch.spare(headDim);
         balancer.balance(kvHead, row, offset, balanced, 0);

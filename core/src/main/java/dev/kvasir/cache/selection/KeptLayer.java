@@ -1,0 +1,488 @@
+package dev.kvasir.cache.selection;
+
+import dev.kvasir.InvalidInputException;
+import dev.kvasir.cache.CacheFileException;
+import dev.kvasir.cache.CacheShape;
+import dev.kvasir.cache.Footprint;
+import dev.kvasir.cache.PagePool;
+import dev.kvasir.cache.Queries;
+import dev.kvasir.cache.TokenStates;
+import dev.kvasir.cache.attention.Head;
+import dev.kvasir.cache.attention.HeadFactory;
+import dev.kvasir.cache.attention.HeadStores;
+import dev.kvasir.cache.attention.LayerFactory;
+import dev.kvasir.cache.attention.SingleLayer;
+import dev.kvasir.cache.attention.WeightObserver;
+import dev.kvasir.cache.store.KeyReader;
+import dev.kvasir.cache.store.Scratch;
+import dev.kvasir.cache.store.TokenNumbers;
+import dev.kvasir.cache.store.ValueReader;
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A layer that keeps some of its tokens, each head its own, in the stores of another method. Beside each token is its true
+ * position, and a number more where the retention asks for one; both count as indices. Keys keep the rotation of their true
+ * position.
+ *
+ * <pre>
+ *   head = store of keys | store of values | positions [slots] | history [slots]
+ * </pre>
+ *
+ * A token that goes is gone. Tokens move as they are stored: nothing is quantized twice.
+ */
+public final class KeptLayer implements SingleLayer {
+    private final CacheShape shape;
+    private final HeadStores store;
+    private final RetentionFactory decides;
+    private final int layer;
+    private final List<HeadTokens> tokens;
+    private final Retention retention;
+    private final int[][] staying;
+    private final int[] stayingCount;
+    private final int[] candidates;
+    private int seen;
+    /** Tokens seen when one of them last went. */
+    private int settled;
+
+    // The step at hand, or its block.
+    private float[] keys = {};
+    private float[] values = {};
+    private int count;
+
+    private KeptLayer(
+            CacheShape shape, HeadStores store, RetentionFactory decides, int layer, List<HeadTokens> tokens) {
+        this.shape = shape;
+        this.store = store;
+        this.decides = decides;
+        this.layer = layer;
+        this.tokens = tokens;
+        this.retention = decides.retention(layer, tokens, store.isMovable());
+        this.staying = new int[tokens.size()][0];
+        this.stayingCount = new int[tokens.size()];
+        this.candidates = new int[tokens.size()];
+    }
+
+    /**
+     * Layers that keep what {@code decides} says in what {@code heads} stores.
+     *
+     * @param method whose they are, and {@code stores} what that of the heads is called, for errors
+     * @throws InvalidInputException once a layer is made, if tokens must go that the store cannot let go of
+     */
+    public static LayerFactory factory(
+            String method, String stores, CacheShape shape, HeadFactory heads, RetentionFactory decides) {
+        return (layer, pool, kernels) -> {
+            HeadStores store = HeadStores.empty(shape, heads, layer, pool, kernels);
+            List<HeadTokens> tokens = new ArrayList<>();
+            for (int h = 0; h < shape.kvHeads(); h++) {
+                tokens.add(new HeadTokens(new TokenNumbers(pool), new TokenNumbers(pool)));
+            }
+            KeptLayer made = new KeptLayer(shape, store, decides, layer, tokens);
+            if (made.retention.letsStoredGo() && !store.isMovable()) {
+                throw new InvalidInputException(method + " lets single tokens go, but " + stores
+                        + " stores some that share a scale or a window; exact and block can let them go");
+            }
+            return made;
+        };
+    }
+
+    /** Bytes of the positions, and of the history if there is one, of {@code heads} heads of {@code slots} tokens. */
+    public static long indexBytes(int heads, int slots, boolean history) {
+        return (history ? 2L : 1L) * heads * TokenNumbers.bytes(slots);
+    }
+
+    /** Slots after a step, block by block; or the most on the way. */
+    private static int sizeAfter(Retention retention, int stored, int seen, int count, boolean most) {
+        int size = stored;
+        int largest = 0;
+        for (int done = 0; done < count; ) {
+            int block = Math.clamp(retention.block(seen + done, count - done), 1, count - done);
+            size = retention.sizeAfter(size, seen + done, block);
+            largest = Math.max(largest, size);
+            done += block;
+        }
+        return most ? largest : size;
+    }
+
+    /** The position of the token in a slot of a head. */
+    public int position(int kvHead, int slot) {
+        return tokens.get(kvHead).positions().number(slot);
+    }
+
+    /** The stores behind. */
+    public HeadStores store() {
+        return store;
+    }
+
+    @Override
+    public int size() {
+        return store.size();
+    }
+
+    @Override
+    public KeyReader keys(int kvHead) {
+        return store.keys(kvHead);
+    }
+
+    @Override
+    public ValueReader values(int kvHead) {
+        return store.values(kvHead);
+    }
+
+    @Override
+    public int block(int position, int left) {
+        return retention.block(position, left);
+    }
+
+    @Override
+    public void open(TokenStates states, Queries queries) {
+        for (HeadTokens head : tokens) {
+            head.open(states.firstPosition(), states.count());
+        }
+        retention.open(states, queries);
+    }
+
+    @Override
+    public Optional<WeightObserver> observer() {
+        return retention.observer();
+    }
+
+    @Override
+    public long wantedBytes(int more) {
+        long wanted = 0;
+        for (int h = 0; h < tokens.size(); h++) {
+            int stored = tokens.get(h).positions().size();
+            int room = room(stored, more);
+            boolean all = rewrites(stored, more);
+            wanted += store.wantedBytes(h, room, all);
+            wanted += tokens.get(h).positions().wantedBytes(room, all);
+            if (retention.hasHistory()) {
+                wanted += tokens.get(h).history().wantedBytes(room, true);
+            }
+        }
+        return wanted;
+    }
+
+    @Override
+    public void reserve(int more, PagePool.Claim claim) {
+        for (int h = 0; h < tokens.size(); h++) {
+            int stored = tokens.get(h).positions().size();
+            int room = room(stored, more);
+            boolean all = rewrites(stored, more);
+            store.reserve(h, room, all, claim);
+            tokens.get(h).positions().reserve(room, all, claim);
+            if (retention.hasHistory()) {
+                tokens.get(h).history().reserve(room, true, claim);
+            }
+        }
+    }
+
+    /** Slots that a step takes beyond those stored, at most. */
+    private int room(int stored, int more) {
+        return Math.max(0, sizeAfter(retention, stored, seen, more, true) - stored);
+    }
+
+    /** Whether stored tokens may move in a step. */
+    private boolean rewrites(int stored, int more) {
+        return retention.letsStoredGo() && sizeAfter(retention, stored, seen, more, false) < stored + more;
+    }
+
+    @Override
+    public void begin(TokenStates states, Queries queries) {
+        keys = states.keys();
+        values = states.values();
+        count = states.count();
+        for (int h = 0; h < staying.length; h++) {
+            int all = tokens.get(h).all();
+            candidates[h] = all;
+            if (staying[h].length < all) {
+                staying[h] = new int[all + all / 4];
+            }
+        }
+    }
+
+    @Override
+    public int appendParts() {
+        return tokens.size();
+    }
+
+    @Override
+    public void append(int kvHead, Scratch scratch) {
+        retention.rank(kvHead);
+    }
+
+    @Override
+    public int completeParts() {
+        return tokens.size();
+    }
+
+    @Override
+    public void complete(int kvHead, Scratch scratch) {
+        HeadTokens head = tokens.get(kvHead);
+        int[] kept = staying[kvHead];
+        int stored = head.stored();
+        stayingCount[kvHead] = retention.choose(kvHead, kept);
+        int firstOwn = 0;
+        while (firstOwn < stayingCount[kvHead] && kept[firstOwn] < stored) {
+            firstOwn++;
+        }
+        int own = stayingCount[kvHead] - firstOwn;
+        int next = firstOwn;
+        if (firstOwn < stored) {
+            if (retention.keepsOrder()) {
+                close(kvHead, kept, firstOwn);
+                next = placeFrom(kvHead, firstOwn, kept, firstOwn, Math.min(own, stored - firstOwn), stored, scratch);
+            } else {
+                next = fill(kvHead, kept, firstOwn, stayingCount[kvHead], stored, scratch);
+            }
+            if (stayingCount[kvHead] < stored) {
+                shorten(kvHead, stayingCount[kvHead]);
+            }
+        }
+        appendOwn(kvHead, kept, next, stayingCount[kvHead], stored, scratch);
+    }
+
+    /** Closes the gaps between the stored tokens that stay. */
+    private void close(int kvHead, int[] kept, int storedCount) {
+        for (int slot = 0; slot < storedCount; slot++) {
+            if (kept[slot] != slot) {
+                move(kvHead, kept[slot], slot);
+            }
+        }
+    }
+
+    /** Puts own tokens that stay into slots that others left. Returns where those not yet placed begin. */
+    private int placeFrom(int kvHead, int slot, int[] kept, int from, int placed, int stored, Scratch scratch) {
+        for (int i = 0; i < placed; i++) {
+            place(kvHead, slot + i, kept[from + i] - stored, scratch);
+        }
+        return from + placed;
+    }
+
+    /**
+     * Gives the slots of the stored tokens that go to the step's own, and those left over to the last stored ones. Returns where
+     * the tokens not yet placed begin.
+     */
+    private int fill(int kvHead, int[] kept, int storedCount, int keptCount, int stored, Scratch scratch) {
+        int next = storedCount;
+        int last = storedCount - 1;
+        int at = 0;
+        for (int slot = 0; slot < Math.min(stored, keptCount); slot++) {
+            if (at <= last && kept[at] == slot) {
+                at++;
+            } else if (next < keptCount) {
+                place(kvHead, slot, kept[next++] - stored, scratch);
+            } else {
+                move(kvHead, kept[last--], slot);
+            }
+        }
+        return next;
+    }
+
+    private void move(int kvHead, int from, int to) {
+        HeadTokens head = tokens.get(kvHead);
+        store.move(kvHead, from, to);
+        head.positions().set(to, head.positions().number(from));
+        if (retention.hasHistory()) {
+            head.history().set(to, head.history().number(from));
+        }
+    }
+
+    private void shorten(int kvHead, int size) {
+        HeadTokens head = tokens.get(kvHead);
+        store.shorten(kvHead, size);
+        head.positions().shorten(size);
+        if (retention.hasHistory()) {
+            head.history().shorten(size);
+        }
+    }
+
+    private void truncate(int kvHead, int size) {
+        HeadTokens head = tokens.get(kvHead);
+        store.truncate(kvHead, size);
+        head.positions().truncate(size);
+        if (retention.hasHistory()) {
+            head.history().truncate(size);
+        }
+    }
+
+    private void place(int kvHead, int slot, int token, Scratch scratch) {
+        HeadTokens head = tokens.get(kvHead);
+        store.replace(kvHead, slot, keys, values, rowOffset(kvHead, token), scratch);
+        head.positions().set(slot, seen + token);
+        if (retention.hasHistory()) {
+            head.history().set(slot, retention.history(kvHead, token));
+        }
+    }
+
+    /** Appends the step's own tokens that stay, in runs. */
+    private void appendOwn(int kvHead, int[] kept, int from, int to, int stored, Scratch scratch) {
+        HeadTokens head = tokens.get(kvHead);
+        int width = shape.kvHeads() * shape.headDim();
+        for (int i = from; i < to; ) {
+            int run = 1;
+            while (i + run < to && kept[i + run] == kept[i] + run) {
+                run++;
+            }
+            int token = kept[i] - stored;
+            store.append(kvHead, keys, values, rowOffset(kvHead, token), width, run, scratch);
+            for (int t = token; t < token + run; t++) {
+                head.positions().append(seen + t);
+                if (retention.hasHistory()) {
+                    head.history().append(retention.history(kvHead, t));
+                }
+            }
+            i += run;
+        }
+    }
+
+    private int rowOffset(int kvHead, int token) {
+        return (token * shape.kvHeads() + kvHead) * shape.headDim();
+    }
+
+    @Override
+    public void end() {
+        seen += count;
+        for (int h = 0; h < tokens.size(); h++) {
+            if (stayingCount[h] < candidates[h]) {
+                settled = seen;
+            }
+        }
+        keys = new float[0];
+        values = new float[0];
+    }
+
+    @Override
+    public void done() {
+        if (!retention.letsStoredGo()) {
+            return;
+        }
+        for (int h = 0; h < tokens.size(); h++) {
+            store.trim(h);
+            tokens.get(h).positions().trim();
+            tokens.get(h).history().trim();
+        }
+    }
+
+    @Override
+    public int smallestSize() {
+        return retention.hasHistory() ? seen : settled;
+    }
+
+    @Override
+    public void truncate(int size) {
+        if (size == seen) {
+            return;
+        }
+        for (int h = 0; h < tokens.size(); h++) {
+            HeadTokens head = tokens.get(h);
+            int slot = head.positions().size();
+            while (slot > 0 && head.positions().number(slot - 1) >= size) {
+                slot--;
+            }
+            truncate(h, slot);
+        }
+        seen = size;
+    }
+
+    @Override
+    public Footprint footprint() {
+        long numbers = 0;
+        for (HeadTokens head : tokens) {
+            numbers += head.positions().bytes() + head.history().bytes();
+        }
+        return store.footprint().plus(new Footprint(0, 0, 0, numbers, 0));
+    }
+
+    @Override
+    public KeptLayer fork() {
+        List<HeadTokens> copies = tokens.stream()
+                .map(head ->
+                        new HeadTokens(head.positions().fork(), head.history().fork()))
+                .toList();
+        KeptLayer fork = new KeptLayer(shape, store.fork(), decides, layer, copies);
+        fork.seen = seen;
+        fork.settled = settled;
+        return fork;
+    }
+
+    @Override
+    public void write(DataOutput out) throws IOException {
+        out.writeInt(settled);
+        for (int h = 0; h < tokens.size(); h++) {
+            HeadTokens head = tokens.get(h);
+            out.writeInt(head.positions().size());
+            head.positions().write(out);
+            if (retention.hasHistory()) {
+                head.history().write(out);
+            }
+            Head stores = store.head(h);
+            stores.keys().write(out);
+            stores.values().write(out);
+        }
+    }
+
+    @Override
+    public void read(DataInput in, int size) throws IOException {
+        settled = in.readInt();
+        if (settled < 0 || settled > size) {
+            throw new CacheFileException(
+                    "tokens seen when one last went are " + settled + ", allowed are 0 to " + size);
+        }
+        for (int h = 0; h < tokens.size(); h++) {
+            HeadTokens head = tokens.get(h);
+            int stored = in.readInt();
+            if (stored < 0 || stored > size) {
+                throw new CacheFileException("head " + h + " holds " + stored + " tokens, allowed are 0 to " + size);
+            }
+            head.positions().read(in, stored);
+            checkPositions(head, size);
+            if (retention.hasHistory()) {
+                head.history().read(in, stored);
+                checkHistory(head);
+            }
+            Head stores = store.head(h);
+            stores.keys().read(in, stored);
+            stores.values().read(in, stored);
+        }
+        seen = size;
+    }
+
+    private void checkPositions(HeadTokens head, int size) throws CacheFileException {
+        BitSet found = new BitSet();
+        int before = -1;
+        for (int slot = 0; slot < head.positions().size(); slot++) {
+            int position = head.positions().number(slot);
+            boolean wrong = position < 0 || position >= size || found.get(position);
+            if (wrong || (retention.keepsOrder() && position <= before)) {
+                throw new CacheFileException("position of slot " + slot + " is " + position + ", allowed are 0 to "
+                        + (size - 1) + ", each once" + (retention.keepsOrder() ? " and ascending" : ""));
+            }
+            found.set(position);
+            before = position;
+        }
+    }
+
+    private static void checkHistory(HeadTokens head) throws CacheFileException {
+        for (int slot = 0; slot < head.positions().size(); slot++) {
+            float number = head.history().decimal(slot);
+            if (!Float.isFinite(number)) {
+                throw new CacheFileException("history of slot " + slot + " is " + number + ", allowed are numbers");
+            }
+        }
+    }
+
+    @Override
+    public void release() {
+        store.release();
+        for (HeadTokens head : tokens) {
+            head.positions().release();
+            head.history().release();
+        }
+    }
+}

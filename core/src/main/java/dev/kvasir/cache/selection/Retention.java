@@ -1,0 +1,61 @@
+package dev.kvasir.cache.selection;
+
+import dev.kvasir.cache.Queries;
+import dev.kvasir.cache.TokenStates;
+import dev.kvasir.cache.attention.WeightObserver;
+import java.util.Optional;
+
+/**
+ * Decides which tokens of a layer stay. Between steps it holds nothing but the numbers kept beside the tokens; a step is
+ * {@link #open}, perhaps {@link #observer}, then {@link #rank} for every head, then {@link #choose} for every head.
+ */
+public interface Retention {
+    /** A number for each token, kept beside it and counted as its own. */
+    default boolean hasHistory() {
+        return false;
+    }
+
+    /** Whether stored tokens can go: only such that {@linkplain dev.kvasir.cache.attention.HeadStores#isMovable move} can be stored then. */
+    boolean letsStoredGo();
+
+    /** Whether tokens stay in the order of positions; otherwise a new token may take the slot of one that goes. */
+    default boolean keepsOrder() {
+        return true;
+    }
+
+    /** As {@link dev.kvasir.cache.attention.LayerStore#block}. */
+    default int block(int position, int count) {
+        return count;
+    }
+
+    /**
+     * Slots of each head after a step, which depends on these numbers alone.
+     *
+     * @param stored slots before it
+     * @param seen tokens seen before it
+     * @param count tokens of the step
+     */
+    int sizeAfter(int stored, int seen, int count);
+
+    /** A step comes, or a block of one; not called inside a worker's part. */
+    void open(TokenStates states, Queries queries);
+
+    /** Who sees the step's attention. */
+    default Optional<WeightObserver> observer() {
+        return Optional.empty();
+    }
+
+    /** Makes up its mind about the candidates of a head, as far as it can without the other heads; these may come at the same time. */
+    default void rank(int kvHead) {}
+
+    /**
+     * Writes the candidates of a head that stay, ascending, to {@code staying}, which has room for all; returns how many: what
+     * {@link #sizeAfter} says. Heads may come at the same time.
+     */
+    int choose(int kvHead, int[] staying);
+
+    /** The number to be kept beside one of the step's own tokens, counted from 0, if it stays. */
+    default float history(int kvHead, int token) {
+        return 0;
+    }
+}
