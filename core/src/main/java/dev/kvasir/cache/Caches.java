@@ -14,6 +14,7 @@ import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.h2o.H2oCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
+import dev.kvasir.cache.method.locret.LocretCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
@@ -47,7 +48,8 @@ public final class Caches {
             new SaqCache(),
             new VidKvCache(),
             new H2oCache(),
-            new SnapKvCache());
+            new SnapKvCache(),
+            new LocretCache());
 
     private Caches() {}
 
@@ -143,7 +145,7 @@ public final class Caches {
      */
     public static Calibrator calibrator(CacheSpec spec, CacheModel model, String fingerprint) {
         CacheMethod method = method(spec.method());
-        if (!method.canCalibrate()) {
+        if (!method.canCalibrate() && !method.needsCalibration()) {
             List<String> needing = METHODS.stream()
                     .filter(CacheMethod::canCalibrate)
                     .map(CacheMethod::name)

@@ -144,7 +144,8 @@ class AttentionTest {
             "vidkv",
             "gear(variant=gear)",
             "zipcache(interval=4000)",
-            "kvquant"
+            "kvquant",
+            "locret(budget=200)"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;

@@ -90,7 +90,8 @@ class CacheLifeTest {
                 "vidkv",
                 "kvquant",
                 "h2o",
-                "snapkv(0.5)"
+                "snapkv(0.5)",
+                "locret"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -134,7 +135,9 @@ class CacheLifeTest {
                 "kvquant(cap=0, sinks=3)",
                 "h2o(budget=40)",
                 "snapkv",
-                "snapkv(0.3, store=kivi(residual=32))"
+                "snapkv(0.3, store=kivi(residual=32))",
+                "locret",
+                "locret(budget=40, local=8, store=block(q4_0))"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -308,7 +311,9 @@ class CacheLifeTest {
                 "kvquant(bits=2)",
                 "kvquant(cap=0)",
                 "h2o(budget=30)",
-                "snapkv(budget=40)"
+                "snapkv(budget=40)",
+                "locret(budget=40)",
+                "locret(0.3, store=block(q8_0, rotate=true))"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

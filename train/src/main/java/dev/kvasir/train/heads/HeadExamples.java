@@ -13,8 +13,10 @@ import java.util.SplittableRandom;
 final class HeadExamples {
     /** Answers that a prompt is read for at most. */
     private static final int ANSWERS = 8;
-    /** The shortest document: an eighth of the longest. */
-    private static final int SHORTEST = 8;
+    /** The shortest document: an eighth of the longest, but long enough to ask something. */
+    private static final int SHORTEST_SHARE = 8;
+
+    private static final int SHORTEST = 128;
     /** Documents tried for one that asks something. */
     private static final int TRIES = 16;
 
@@ -38,7 +40,8 @@ final class HeadExamples {
     /** Example {@code index} of those to train on. */
     HeadExample training(long index) {
         SplittableRandom random = new SplittableRandom(seed ^ (index * 0x9E3779B97F4A7C15L));
-        int tokens = (int) Math.round(length * Math.pow(SHORTEST, -random.nextDouble()));
+        int drawn = (int) Math.round(length * Math.pow(SHORTEST_SHARE, -random.nextDouble()));
+        int tokens = Math.max(SHORTEST, drawn);
         return example(tasks.get((int) (index % tasks.size())), Split.TRAIN, seed + index, tokens);
     }
 

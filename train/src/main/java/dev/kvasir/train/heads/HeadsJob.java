@@ -186,7 +186,7 @@ public final class HeadsJob {
                         states.values(),
                         0,
                         prompt,
-                        new float[head.roomFor()],
+                        new float[head.roomFor(prompt)],
                         scores,
                         0);
                 overlap.add(scores, labels, shape.kvHeads());

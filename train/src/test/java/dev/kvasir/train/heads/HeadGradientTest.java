@@ -122,7 +122,7 @@ class HeadGradientTest {
             HeadGradient gradient = new HeadGradient(GQA, workers, 1, 0);
             gradient.compute(c.head, c.q, c.k, c.v, c.count, c.labels);
             float[] scores = new float[33 * 2];
-            c.head.score(c.q, c.k, c.v, 0, 33, new float[c.head.roomFor()], scores, 0);
+            c.head.score(c.q, c.k, c.v, 0, 33, new float[c.head.roomFor(33)], scores, 0);
 
             assertThat(gradient.scores()).isEqualTo(scores);
         }

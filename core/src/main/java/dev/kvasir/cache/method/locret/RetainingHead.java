@@ -93,9 +93,9 @@ public final class RetainingHead {
         }
     }
 
-    /** Numbers that {@link #score} needs room for. */
-    public int roomFor() {
-        return BLOCK * width;
+    /** Numbers that {@link #score} needs room for with {@code tokens} tokens. */
+    public int roomFor(int tokens) {
+        return Math.min(BLOCK, tokens) * width;
     }
 
     /** The first product alone: {@code [count][width]} from {@code hiddenOffset} on. */
