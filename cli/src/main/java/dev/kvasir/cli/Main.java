@@ -16,6 +16,7 @@ import dev.kvasir.cli.command.TokenizeCommand;
 import dev.kvasir.cli.command.TokenizerCommand;
 import dev.kvasir.cli.command.TokenizerTrainCommand;
 import dev.kvasir.cli.command.TrainCommand;
+import dev.kvasir.cli.command.TrainHeadsCommand;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
@@ -72,7 +73,8 @@ public final class Main {
                 .addSubcommand(new CommandLine(new ConvertCommand(terminal))
                         .addSubcommand(new ConvertBfpCommand(terminal))
                         .addSubcommand(new ConvertOutliersCommand(terminal)))
-                .addSubcommand(new TrainCommand(terminal))
+                .addSubcommand(
+                        new CommandLine(new TrainCommand(terminal)).addSubcommand(new TrainHeadsCommand(terminal)))
                 .addSubcommand(new CommandLine(new TokenizerCommand(terminal))
                         .addSubcommand(new TokenizerTrainCommand(terminal)))
                 .addSubcommand(new CompletionCommand(terminal))

@@ -44,6 +44,7 @@ final class CommandLineTest {
                 "calibrate",
                 "convert bfp",
                 "train",
+                "train heads",
                 "tokenizer train",
                 "completion"
             })
@@ -177,6 +178,9 @@ final class CommandLineTest {
                 Arguments.of("train -o out", "this recipe trains on books|--books DIR"),
                 Arguments.of("train -o out --steps 0", "--steps is 0: allowed is at least 1"),
                 Arguments.of("train -o out --precision f64", "'--precision'|f64"),
+                Arguments.of("train heads", "--output"),
+                Arguments.of("train heads -o out --width 0", "--width is 0: allowed is from 1 to 16384"),
+                Arguments.of("train heads -o out --rate 0", "--rate is 0.0: allowed is above 0"),
                 Arguments.of("tokenizer train -o out -v 10 x", "--vocabulary-size is 10"),
                 Arguments.of("tokenizer train x", "--output"));
     }

@@ -58,6 +58,11 @@ public interface CacheMethod {
         return false;
     }
 
+    /** The command that makes what it must learn, for a person. */
+    default String calibratedBy() {
+        return "kvasir calibrate " + name();
+    }
+
     /** Whether some of its options want something learnt of the model beforehand. */
     default boolean canCalibrate() {
         return needsCalibration();

@@ -16,6 +16,7 @@ import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.h2o.H2oCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
+import dev.kvasir.cache.method.locret.LocretCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.minicache.MiniCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
@@ -61,7 +62,8 @@ public final class Caches {
             new MiniCache(),
             new XQuantCache(),
             new XQuantClCache(),
-            new CskvCache());
+            new CskvCache(),
+            new LocretCache());
 
     private Caches() {}
 
@@ -157,7 +159,7 @@ public final class Caches {
      */
     public static Calibrator calibrator(CacheSpec spec, CacheModel model, String fingerprint) {
         CacheMethod method = method(spec.method());
-        if (!method.canCalibrate()) {
+        if (!method.canCalibrate() && !method.needsCalibration()) {
             List<String> needing = METHODS.stream()
                     .filter(CacheMethod::canCalibrate)
                     .map(CacheMethod::name)

@@ -53,6 +53,19 @@ public final class Activations {
         }
     }
 
+    /** SiLU in place: {@code x[i] = x[i] / (1 + exp(-x[i]))}. */
+    public static void silu(float[] x, int from, int to) {
+        FloatVector one = FloatVector.broadcast(F, 1);
+        int i = from;
+        for (; i <= to - LANES; i += LANES) {
+            swiGlu(load(x, i), one).intoArray(x, i);
+        }
+        if (i < to) {
+            var rest = F.indexInRange(i, to);
+            swiGlu(FloatVector.fromArray(F, x, i, rest), one).intoArray(x, i, rest);
+        }
+    }
+
     private static FloatVector swiGlu(FloatVector gate, FloatVector up) {
         return gate.div(Simd.exp(gate.neg()).add(1)).mul(up);
     }

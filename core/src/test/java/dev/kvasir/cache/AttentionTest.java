@@ -182,7 +182,8 @@ class AttentionTest {
             "xquant(variant=a)",
             "xquant(variant=b)",
             "cskv",
-            "cskv(bits=4)"
+            "cskv(bits=4)",
+            "locret(budget=200)"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;

@@ -114,7 +114,8 @@ class CacheLifeTest {
                 "minicache(start=0, inner=exact)",
                 "xquant",
                 "xquant(variant=b, group=64)",
-                "xquant-cl(base_layers=1)"
+                "xquant-cl(base_layers=1)",
+                "locret"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -173,7 +174,9 @@ class CacheLifeTest {
                 "xquant(3)",
                 "xquant(variant=b, group=32)",
                 "xquant-cl(base_layers=1)",
-                "xquant-cl(variant=d, base_layers=1)"
+                "xquant-cl(variant=d, base_layers=1)",
+                "locret",
+                "locret(budget=40, local=8, store=block(q4_0))"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -388,7 +391,9 @@ class CacheLifeTest {
                 "xquant",
                 "xquant(variant=b, v_axis=channel, group=64)",
                 "xquant-cl(base_layers=1)",
-                "xquant-cl(variant=d, base_layers=1)"
+                "xquant-cl(variant=d, base_layers=1)",
+                "locret(budget=40)",
+                "locret(0.3, store=block(q8_0, rotate=true))"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

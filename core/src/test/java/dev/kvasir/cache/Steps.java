@@ -188,6 +188,8 @@ public final class Steps {
     public Queries queries(int layer, int first, int count) {
         float[] queries = rows(layer, 3, first, count, shape.heads() * shape.headDim());
         return new Queries() {
+            private float[] queriesBeforeRope = {};
+
             @Override
             public int count() {
                 return count;
@@ -195,7 +197,10 @@ public final class Steps {
 
             @Override
             public float[] queriesBeforeRope() {
-                return turnedBack(queries, first, count, shape.heads());
+                if (queriesBeforeRope.length == 0) {
+                    queriesBeforeRope = turnedBack(queries, first, count, shape.heads());
+                }
+                return queriesBeforeRope;
             }
 
             @Override

@@ -94,7 +94,7 @@ public final class MethodsCommand implements Runnable {
         terminal.out()
                 .println("Calibration: "
                         + (each.needsCalibration()
-                                ? "needed; `kvasir calibrate " + each.name() + "` makes it"
+                                ? "needed; `" + each.calibratedBy() + "` makes it"
                                 : each.canCalibrate()
                                         ? "for some options; `kvasir calibrate " + each.name() + "` makes it"
                                         : "none needed"));

@@ -91,6 +91,11 @@ final class Session implements AutoCloseable {
         return new CalibrationRun(model, pool, workers);
     }
 
+    /** The threads themselves. */
+    Workers workers() {
+        return workers;
+    }
+
     /** Threads that compute. */
     int threads() {
         return workers.threads();

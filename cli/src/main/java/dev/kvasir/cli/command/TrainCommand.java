@@ -36,6 +36,7 @@ import picocli.CommandLine.Option;
             "  kvasir train --books novels --output my-tiny",
             "  kvasir train --books novels --output my-tiny --resume",
             "  kvasir train --recipe mine.json --tokenizer my-tiny --output other --steps 500",
+            "  kvasir train heads --output locret.safetensors      what the cache `locret` needs of a model",
         })
 public final class TrainCommand implements Callable<Integer> {
     private final Terminal terminal;
@@ -43,9 +44,8 @@ public final class TrainCommand implements Callable<Integer> {
     @Option(
             names = {"-o", "--output"},
             paramLabel = "DIR",
-            required = true,
-            description = "Folder for the model; made if missing.")
-    private Path output = Path.of("");
+            description = "Folder for the model; made if missing. Required.")
+    private Optional<Path> outputFolder = Optional.empty();
 
     @Option(
             names = "--recipe",
@@ -86,6 +86,8 @@ public final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
+        // Not required by picocli, which would want it of the commands below this one too.
+        Path output = outputFolder.orElseThrow(() -> new UsageException("missing required option: '--output=DIR'"));
         NativeMemory.leaveToLibtorch();
         int workers = threads.orElse(Runtime.getRuntime().availableProcessors());
         Range.check("--threads", workers, 1, 1024);

@@ -157,6 +157,11 @@ public final class HeadStores implements SingleLayer {
         append(values.get(kvHead), valueRows, offset, stride, tokens, scratch);
     }
 
+    /** The basis that keys of a head are stored in. */
+    public Transform keyTransform(int kvHead) {
+        return keys.get(kvHead).transform();
+    }
+
     /** Whether tokens of its heads can be moved and replaced one by one. */
     public boolean isMovable() {
         return heads.stream().allMatch(head -> isMovable(head.keys()) && isMovable(head.values()));

@@ -122,7 +122,8 @@ public final class SequenceCache implements RestorableCache {
     @Override
     public boolean storesFirst(int count) {
         for (LayerStore store : stores) {
-            if (store.storesFirst(count)) {
+            // A step that is cut stores its first block before the next one attends.
+            if (store.storesFirst(count) || store.block(length, count) < count) {
                 return true;
             }
         }

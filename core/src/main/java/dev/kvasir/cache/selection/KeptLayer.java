@@ -124,6 +124,16 @@ public final class KeptLayer implements SingleLayer {
         return tokens.get(kvHead).positions().number(slot);
     }
 
+    /** Tokens seen, those included that are gone. */
+    public int seen() {
+        return seen;
+    }
+
+    /** The number kept beside the token in a slot of a head, where the retention asks for one. */
+    public float history(int kvHead, int slot) {
+        return tokens.get(kvHead).history().decimal(slot);
+    }
+
     /** The stores behind. */
     public HeadStores store() {
         return store;
@@ -399,7 +409,7 @@ public final class KeptLayer implements SingleLayer {
 
     @Override
     public int smallestSize() {
-        return retention.hasHistory() ? seen : settled;
+        return retention.changesHistory() ? seen : settled;
     }
 
     @Override

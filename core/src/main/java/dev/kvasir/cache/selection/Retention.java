@@ -15,6 +15,11 @@ public interface Retention {
         return false;
     }
 
+    /** Whether later steps change the numbers of stored tokens, so that no step can be taken back. */
+    default boolean changesHistory() {
+        return hasHistory();
+    }
+
     /** Whether stored tokens can go: only such that {@linkplain dev.kvasir.cache.attention.HeadStores#isMovable move} can be stored then. */
     boolean letsStoredGo();
 

@@ -160,6 +160,11 @@ public final class ExactKeys implements RowKeys {
         return (long) (slot % pageTokens / PANEL) * PANEL * headDim * element.bytes();
     }
 
+    @Override
+    public void panel(int slot, int channels, float[] tile, int offset, Scratch scratch) {
+        panel(slot, tile, offset, PANEL);
+    }
+
     /** Writes the keys of a whole panel to {@code out[channel][32]}, {@code stride} apart. */
     public void panel(int slot, float[] out, int offset, int stride) {
         MemorySegment page = pages.page(slot / pageTokens);

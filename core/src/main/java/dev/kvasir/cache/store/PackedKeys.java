@@ -201,6 +201,13 @@ public final class PackedKeys implements BlockKeys, RowKeys {
         kernels.unpack(layout, page(from), lane, end, 0, layout.depth(), out, offset, stride, work);
     }
 
+    @Override
+    public void panel(int slot, int headDim, float[] tile, int offset, Scratch scratch) {
+        int lane = slot % layout.lanes();
+        float[] work = scratch.work(Kernels.workSize(layout));
+        kernels.unpack(layout, page(slot), lane, lane + PANEL, 0, layout.depth(), tile, offset, PANEL, work);
+    }
+
     /** Writes some channels of 32 slots, the first a multiple of 32, to {@code tile[channel][32]}. */
     public void unpack(int slot, int channelFrom, int channelTo, float[] tile, Scratch scratch) {
         int lane = slot % layout.lanes();
