@@ -1,24 +1,25 @@
 package dev.kvasir.cache;
 
+import dev.kvasir.InvalidInputException;
 import dev.kvasir.KvasirException;
-import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.attention.HeadFactory;
 import dev.kvasir.cache.attention.LayerFactory;
-import dev.kvasir.cache.attention.SequenceCache;
-import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.attention.SavedCache;
+import dev.kvasir.cache.attention.SequenceCache;
+import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.method.bfp.BfpCache;
 import dev.kvasir.cache.method.block.BlockCache;
 import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.h2o.H2oCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
-import dev.kvasir.cache.method.snapkv.SnapKvCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
+import dev.kvasir.cache.method.scissorhands.ScissorhandsCache;
+import dev.kvasir.cache.method.snapkv.SnapKvCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
@@ -47,7 +48,8 @@ public final class Caches {
             new SaqCache(),
             new VidKvCache(),
             new H2oCache(),
-            new SnapKvCache());
+            new SnapKvCache(),
+            new ScissorhandsCache());
 
     private Caches() {}
 
@@ -91,7 +93,10 @@ public final class Caches {
 
     private static boolean storesHeads(CacheMethod method, CacheModel model) {
         try {
-            return method.heads(new CacheSettings(complete(new CacheSpec(method.name(), Map.of())).options()), model)
+            return method.heads(
+                            new CacheSettings(complete(new CacheSpec(method.name(), Map.of()))
+                                    .options()),
+                            model)
                     .isPresent();
         } catch (KvasirException e) {
             // Its defaults want something that this model lacks; other options may not.

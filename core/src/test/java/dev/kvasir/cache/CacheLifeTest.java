@@ -54,7 +54,9 @@ class CacheLifeTest {
                 "kvquant(bits=4, k_axis=token, sinks=5)",
                 "kvquant(outliers=0, k_bits=2, dtype=f32)",
                 "h2o",
-                "h2o(budget=40, store=block(q4_0))"
+                "h2o(budget=40, store=block(q4_0))",
+                "scissorhands(70)",
+                "scissorhands(100, layers=ramp, window=90, store=block(q4_0), recent_exact=9)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -133,6 +135,7 @@ class CacheLifeTest {
                 "kvquant",
                 "kvquant(cap=0, sinks=3)",
                 "h2o(budget=40)",
+                "scissorhands(60, recent_exact=12, store=block(q4_0, rotate=true))",
                 "snapkv",
                 "snapkv(0.3, store=kivi(residual=32))"
             })
@@ -308,6 +311,9 @@ class CacheLifeTest {
                 "kvquant(bits=2)",
                 "kvquant(cap=0)",
                 "h2o(budget=30)",
+                "scissorhands(50)",
+                "scissorhands(90, window=60, recent_exact=11, store=block(q4_0))",
+                "scissorhands(90, prompt=dense)",
                 "snapkv(budget=40)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {

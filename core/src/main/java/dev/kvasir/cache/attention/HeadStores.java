@@ -57,8 +57,7 @@ public final class HeadStores implements SingleLayer {
     }
 
     /** An empty layer of such heads. */
-    public static HeadStores empty(
-            CacheShape shape, HeadFactory heads, int layer, PagePool pool, Kernels kernels) {
+    public static HeadStores empty(CacheShape shape, HeadFactory heads, int layer, PagePool pool, Kernels kernels) {
         List<Head> stores = new ArrayList<>();
         List<Transform> keys = new ArrayList<>();
         List<Transform> values = new ArrayList<>();
@@ -186,6 +185,12 @@ public final class HeadStores implements SingleLayer {
             float[] turned = turned(side, rows, offset, headDim, 1, scratch);
             ((RowStore) side.store()).replace(slot, turned, 0, scratch);
         }
+    }
+
+    /** Keeps the tokens of one head that are in these slots, as {@link RowStore#keep}. */
+    public void keep(int kvHead, int[] kept, int count) {
+        ((RowStore) keys.get(kvHead).store()).keep(kept, count);
+        ((RowStore) values.get(kvHead).store()).keep(kept, count);
     }
 
     /** Forgets the tokens of one head from slot {@code size} on. */

@@ -27,11 +27,11 @@ import java.util.Optional;
 
 /**
  * A layer that keeps some of its tokens, each head its own, in the stores of another method. Beside each token is its true
- * position, and a number more where the retention asks for one; both count as indices. Keys keep the rotation of their true
+ * position, and its history, a number or more, where the retention asks for it; both count as indices. Keys keep the rotation of their true
  * position.
  *
  * <pre>
- *   head = store of keys | store of values | positions [slots] | history [slots]
+ *   head = store of keys | store of values | positions [slots] | history [slots][numbers]
  * </pre>
  *
  * A token that goes is gone. Tokens move as they are stored: nothing is quantized twice.
@@ -43,6 +43,9 @@ public final class KeptLayer implements SingleLayer {
     private final int layer;
     private final List<HeadTokens> tokens;
     private final Retention retention;
+    /** Numbers of a token's history. */
+    private final int numbers;
+
     private final int[][] staying;
     private final int[] stayingCount;
     private final int[] candidates;
@@ -63,6 +66,7 @@ public final class KeptLayer implements SingleLayer {
         this.layer = layer;
         this.tokens = tokens;
         this.retention = decides.retention(layer, tokens, store.isMovable());
+        this.numbers = retention.historyNumbers();
         this.staying = new int[tokens.size()][0];
         this.stayingCount = new int[tokens.size()];
         this.candidates = new int[tokens.size()];
@@ -93,7 +97,12 @@ public final class KeptLayer implements SingleLayer {
 
     /** Bytes of the positions, and of the history if there is one, of {@code heads} heads of {@code slots} tokens. */
     public static long indexBytes(int heads, int slots, boolean history) {
-        return (history ? 2 : 1) * heads * TokenNumbers.bytes(slots);
+        return indexBytes(heads, slots, history ? 1 : 0);
+    }
+
+    /** The same with a history of {@code numbers} numbers a token. */
+    public static long indexBytes(int heads, int slots, int numbers) {
+        return heads * (TokenNumbers.bytes(slots) + TokenNumbers.bytes(slots * numbers));
     }
 
     /** Slots after a step, block by block; or the most on the way. */
@@ -161,9 +170,7 @@ public final class KeptLayer implements SingleLayer {
             boolean all = rewrites(stored, more);
             wanted += store.wantedBytes(h, room, all);
             wanted += tokens.get(h).positions().wantedBytes(room, all);
-            if (retention.hasHistory()) {
-                wanted += tokens.get(h).history().wantedBytes(room, true);
-            }
+            wanted += tokens.get(h).history().wantedBytes(numbers * room, true);
         }
         return wanted;
     }
@@ -176,9 +183,7 @@ public final class KeptLayer implements SingleLayer {
             boolean all = rewrites(stored, more);
             store.reserve(h, room, all, claim);
             tokens.get(h).positions().reserve(room, all, claim);
-            if (retention.hasHistory()) {
-                tokens.get(h).history().reserve(room, true, claim);
-            }
+            tokens.get(h).history().reserve(numbers * room, true, claim);
         }
     }
 
@@ -231,37 +236,29 @@ public final class KeptLayer implements SingleLayer {
         while (firstOwn < stayingCount[kvHead] && kept[firstOwn] < stored) {
             firstOwn++;
         }
-        int own = stayingCount[kvHead] - firstOwn;
         int next = firstOwn;
         if (firstOwn < stored) {
             if (retention.keepsOrder()) {
-                close(kvHead, kept, firstOwn);
-                next = placeFrom(kvHead, firstOwn, kept, firstOwn, Math.min(own, stored - firstOwn), stored, scratch);
+                keep(kvHead, kept, firstOwn);
             } else {
                 next = fill(kvHead, kept, firstOwn, stayingCount[kvHead], stored, scratch);
-            }
-            if (stayingCount[kvHead] < stored) {
-                shorten(kvHead, stayingCount[kvHead]);
+                shorten(kvHead, Math.min(stored, stayingCount[kvHead]));
             }
         }
         appendOwn(kvHead, kept, next, stayingCount[kvHead], stored, scratch);
     }
 
     /** Closes the gaps between the stored tokens that stay. */
-    private void close(int kvHead, int[] kept, int storedCount) {
+    private void keep(int kvHead, int[] kept, int storedCount) {
+        HeadTokens head = tokens.get(kvHead);
+        store.keep(kvHead, kept, storedCount);
         for (int slot = 0; slot < storedCount; slot++) {
             if (kept[slot] != slot) {
-                move(kvHead, kept[slot], slot);
+                moveNumbers(head, kept[slot], slot);
             }
         }
-    }
-
-    /** Puts own tokens that stay into slots that others left. Returns where those not yet placed begin. */
-    private int placeFrom(int kvHead, int slot, int[] kept, int from, int placed, int stored, Scratch scratch) {
-        for (int i = 0; i < placed; i++) {
-            place(kvHead, slot + i, kept[from + i] - stored, scratch);
-        }
-        return from + placed;
+        head.positions().shorten(storedCount);
+        head.history().shorten(numbers * storedCount);
     }
 
     /**
@@ -285,11 +282,14 @@ public final class KeptLayer implements SingleLayer {
     }
 
     private void move(int kvHead, int from, int to) {
-        HeadTokens head = tokens.get(kvHead);
         store.move(kvHead, from, to);
+        moveNumbers(tokens.get(kvHead), from, to);
+    }
+
+    private void moveNumbers(HeadTokens head, int from, int to) {
         head.positions().set(to, head.positions().number(from));
-        if (retention.hasHistory()) {
-            head.history().set(to, head.history().number(from));
+        for (int i = 0; i < numbers; i++) {
+            head.history().set(numbers * to + i, head.history().number(numbers * from + i));
         }
     }
 
@@ -297,26 +297,22 @@ public final class KeptLayer implements SingleLayer {
         HeadTokens head = tokens.get(kvHead);
         store.shorten(kvHead, size);
         head.positions().shorten(size);
-        if (retention.hasHistory()) {
-            head.history().shorten(size);
-        }
+        head.history().shorten(numbers * size);
     }
 
     private void truncate(int kvHead, int size) {
         HeadTokens head = tokens.get(kvHead);
         store.truncate(kvHead, size);
         head.positions().truncate(size);
-        if (retention.hasHistory()) {
-            head.history().truncate(size);
-        }
+        head.history().truncate(numbers * size);
     }
 
     private void place(int kvHead, int slot, int token, Scratch scratch) {
         HeadTokens head = tokens.get(kvHead);
         store.replace(kvHead, slot, keys, values, rowOffset(kvHead, token), scratch);
         head.positions().set(slot, seen + token);
-        if (retention.hasHistory()) {
-            head.history().set(slot, retention.history(kvHead, token));
+        for (int i = 0; i < numbers; i++) {
+            head.history().set(numbers * slot + i, retention.historyBits(kvHead, token, i));
         }
     }
 
@@ -333,8 +329,8 @@ public final class KeptLayer implements SingleLayer {
             store.append(kvHead, keys, values, rowOffset(kvHead, token), width, run, scratch);
             for (int t = token; t < token + run; t++) {
                 head.positions().append(seen + t);
-                if (retention.hasHistory()) {
-                    head.history().append(retention.history(kvHead, t));
+                for (int n = 0; n < numbers; n++) {
+                    head.history().append(retention.historyBits(kvHead, t, n));
                 }
             }
             i += run;
@@ -371,7 +367,7 @@ public final class KeptLayer implements SingleLayer {
 
     @Override
     public int smallestSize() {
-        return retention.hasHistory() ? seen : settled;
+        return numbers > 0 ? seen : settled;
     }
 
     @Override
@@ -402,8 +398,8 @@ public final class KeptLayer implements SingleLayer {
     @Override
     public KeptLayer fork() {
         List<HeadTokens> copies = tokens.stream()
-                .map(head -> new HeadTokens(
-                        head.positions().fork(), head.history().fork()))
+                .map(head ->
+                        new HeadTokens(head.positions().fork(), head.history().fork()))
                 .toList();
         KeptLayer fork = new KeptLayer(shape, store.fork(), decides, layer, copies);
         fork.seen = seen;
@@ -418,9 +414,7 @@ public final class KeptLayer implements SingleLayer {
             HeadTokens head = tokens.get(h);
             out.writeInt(head.positions().size());
             head.positions().write(out);
-            if (retention.hasHistory()) {
-                head.history().write(out);
-            }
+            head.history().write(out);
             Head stores = store.head(h);
             stores.keys().write(out);
             stores.values().write(out);
@@ -431,7 +425,8 @@ public final class KeptLayer implements SingleLayer {
     public void read(DataInput in, int size) throws IOException {
         settled = in.readInt();
         if (settled < 0 || settled > size) {
-            throw new CacheFileException("tokens seen when one last went are " + settled + ", allowed are 0 to " + size);
+            throw new CacheFileException(
+                    "tokens seen when one last went are " + settled + ", allowed are 0 to " + size);
         }
         for (int h = 0; h < tokens.size(); h++) {
             HeadTokens head = tokens.get(h);
@@ -441,10 +436,8 @@ public final class KeptLayer implements SingleLayer {
             }
             head.positions().read(in, stored);
             checkPositions(head, size);
-            if (retention.hasHistory()) {
-                head.history().read(in, stored);
-                checkHistory(head);
-            }
+            head.history().read(in, Math.multiplyExact(numbers, stored));
+            checkHistory(head);
             Head stores = store.head(h);
             stores.keys().read(in, stored);
             stores.values().read(in, stored);
@@ -467,11 +460,12 @@ public final class KeptLayer implements SingleLayer {
         }
     }
 
-    private static void checkHistory(HeadTokens head) throws CacheFileException {
-        for (int slot = 0; slot < head.positions().size(); slot++) {
-            float number = head.history().decimal(slot);
-            if (!Float.isFinite(number)) {
-                throw new CacheFileException("history of slot " + slot + " is " + number + ", allowed are numbers");
+    private void checkHistory(HeadTokens head) throws CacheFileException {
+        for (int i = 0; i < head.history().size(); i++) {
+            int bits = head.history().number(i);
+            if (!retention.allows(bits)) {
+                throw new CacheFileException("history of slot " + i / numbers + " has the bits "
+                        + Integer.toHexString(bits) + ", which no history has");
             }
         }
     }
