@@ -23,6 +23,7 @@ import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.quest.QuestCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
+import dev.kvasir.cache.method.scissorhands.ScissorhandsCache;
 import dev.kvasir.cache.method.snapkv.SnapKvCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
@@ -63,7 +64,8 @@ public final class Caches {
             new XQuantCache(),
             new XQuantClCache(),
             new CskvCache(),
-            new LocretCache());
+            new LocretCache(),
+            new ScissorhandsCache());
 
     private Caches() {}
 

@@ -76,7 +76,9 @@ class AttentionTest {
                 "qserve(8, smooth=false, page=32)",
                 "bfp",
                 "bfp(bfp14, block=16)",
-                "bfp(bfp16, v_axis=token)"
+                "bfp(bfp16, v_axis=token)",
+                "scissorhands(900, recent_exact=10, store=qserve(smooth=false))",
+                "scissorhands(900, recent_exact=37, store=exact(bf16))"
             })
     void equalsPlainLoopsOverWhatIsRead(String text) {
         CacheSpec spec = CacheSpec.parse(text);
@@ -173,6 +175,7 @@ class AttentionTest {
             "saq",
             "rotatekv(reorder=off)",
             "mikv",
+            "scissorhands(200)",
             "vidkv",
             "gear(variant=gear)",
             "zipcache(interval=4000)",

@@ -69,7 +69,9 @@ class CacheLifeTest {
                 "xquant(2, variant=b, group=32)",
                 "xquant(3, variant=b, k_axis=token, v_axis=channel, group=64)",
                 "xquant-cl(base_layers=1)",
-                "xquant-cl(2, variant=d, base_layers=2, group=32, acc=f32)"
+                "xquant-cl(2, variant=d, base_layers=2, group=32, acc=f32)",
+                "scissorhands(70)",
+                "scissorhands(100, layers=ramp, window=90, store=block(q4_0), recent_exact=9)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -165,6 +167,7 @@ class CacheLifeTest {
                 "quest(budget=48, dense=1)",
                 "quest(page=7, budget=30, dense=0)",
                 "h2o(budget=40)",
+                "scissorhands(60, recent_exact=12, store=block(q4_0, rotate=true))",
                 "snapkv",
                 "snapkv(0.3, store=kivi(residual=32))",
                 "zipvl(0.9, min_tokens=0)",
@@ -393,7 +396,10 @@ class CacheLifeTest {
                 "xquant-cl(base_layers=1)",
                 "xquant-cl(variant=d, base_layers=1)",
                 "locret(budget=40)",
-                "locret(0.3, store=block(q8_0, rotate=true))"
+                "locret(0.3, store=block(q8_0, rotate=true))",
+                "scissorhands(50)",
+                "scissorhands(90, window=60, recent_exact=11, store=block(q4_0))",
+                "scissorhands(90, prompt=dense)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

@@ -192,6 +192,12 @@ public final class HeadStores implements SingleLayer {
         }
     }
 
+    /** Keeps the tokens of one head that are in these slots, as {@link RowStore#keep}. */
+    public void keep(int kvHead, int[] kept, int count) {
+        ((RowStore) keys.get(kvHead).store()).keep(kept, count);
+        ((RowStore) values.get(kvHead).store()).keep(kept, count);
+    }
+
     /** Forgets the tokens of one head from slot {@code size} on. */
     public void truncate(int kvHead, int size) {
         keys.get(kvHead).store().truncate(size);

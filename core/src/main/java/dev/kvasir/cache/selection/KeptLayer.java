@@ -27,11 +27,11 @@ import java.util.Optional;
 
 /**
  * A layer that keeps some of its tokens, each head its own, in the stores of another method. Beside each token is its true
- * position, and a number more where the retention asks for one; both count as indices. Keys keep the rotation of their true
+ * position, and its history, a number or more, where the retention asks for it; both count as indices. Keys keep the rotation of their true
  * position.
  *
  * <pre>
- *   head = store of keys | store of values | positions [slots] | history [slots]
+ *   head = store of keys | store of values | positions [slots] | history [slots][numbers]
  * </pre>
  *
  * A token that goes is gone. Tokens move as they are stored: nothing is quantized twice.
@@ -47,6 +47,9 @@ public final class KeptLayer implements SingleLayer {
     private final int layer;
     private final List<HeadTokens> tokens;
     private final Retention retention;
+    /** Numbers of a token's history. */
+    private final int numbers;
+
     private final int[][] staying;
     private final int[] stayingCount;
     private final int[] candidates;
@@ -71,6 +74,7 @@ public final class KeptLayer implements SingleLayer {
         this.layer = layer;
         this.tokens = tokens;
         this.retention = decides.retention(layer, tokens, store.isMovable());
+        this.numbers = retention.historyNumbers();
         this.staying = new int[tokens.size()][0];
         this.stayingCount = new int[tokens.size()];
         this.candidates = new int[tokens.size()];
@@ -103,7 +107,12 @@ public final class KeptLayer implements SingleLayer {
 
     /** Bytes of the positions, and of the history if there is one, of {@code heads} heads of {@code slots} tokens. */
     public static long indexBytes(int heads, int slots, boolean history) {
-        return (history ? 2L : 1L) * heads * TokenNumbers.bytes(slots);
+        return indexBytes(heads, slots, history ? 1 : 0);
+    }
+
+    /** The same with a history of {@code numbers} numbers a token. */
+    public static long indexBytes(int heads, int slots, int numbers) {
+        return heads * (TokenNumbers.bytes(slots) + TokenNumbers.bytes(slots * numbers));
     }
 
     /** Slots after a step, block by block; or the most on the way. */
@@ -181,9 +190,7 @@ public final class KeptLayer implements SingleLayer {
             boolean all = rewrites(stored, more);
             wanted += store.wantedBytes(h, room, all);
             wanted += tokens.get(h).positions().wantedBytes(room, all);
-            if (retention.hasHistory()) {
-                wanted += tokens.get(h).history().wantedBytes(room, true);
-            }
+            wanted += tokens.get(h).history().wantedBytes(numbers * room, true);
         }
         return wanted;
     }
@@ -196,9 +203,7 @@ public final class KeptLayer implements SingleLayer {
             boolean all = rewrites(stored, more);
             store.reserve(h, room, all, claim);
             tokens.get(h).positions().reserve(room, all, claim);
-            if (retention.hasHistory()) {
-                tokens.get(h).history().reserve(room, true, claim);
-            }
+            tokens.get(h).history().reserve(numbers * room, true, claim);
         }
     }
 
@@ -251,37 +256,29 @@ public final class KeptLayer implements SingleLayer {
         while (firstOwn < stayingCount[kvHead] && kept[firstOwn] < stored) {
             firstOwn++;
         }
-        int own = stayingCount[kvHead] - firstOwn;
         int next = firstOwn;
         if (firstOwn < stored) {
             if (retention.keepsOrder()) {
-                close(kvHead, kept, firstOwn);
-                next = placeFrom(kvHead, firstOwn, kept, firstOwn, Math.min(own, stored - firstOwn), stored, scratch);
+                keep(kvHead, kept, firstOwn);
             } else {
                 next = fill(kvHead, kept, firstOwn, stayingCount[kvHead], stored, scratch);
-            }
-            if (stayingCount[kvHead] < stored) {
-                shorten(kvHead, stayingCount[kvHead]);
+                shorten(kvHead, Math.min(stored, stayingCount[kvHead]));
             }
         }
         appendOwn(kvHead, kept, next, stayingCount[kvHead], stored, scratch);
     }
 
     /** Closes the gaps between the stored tokens that stay. */
-    private void close(int kvHead, int[] kept, int storedCount) {
+    private void keep(int kvHead, int[] kept, int storedCount) {
+        HeadTokens head = tokens.get(kvHead);
+        store.keep(kvHead, kept, storedCount);
         for (int slot = 0; slot < storedCount; slot++) {
             if (kept[slot] != slot) {
-                move(kvHead, kept[slot], slot);
+                moveNumbers(head, kept[slot], slot);
             }
         }
-    }
-
-    /** Puts own tokens that stay into slots that others left. Returns where those not yet placed begin. */
-    private int placeFrom(int kvHead, int slot, int[] kept, int from, int placed, int stored, Scratch scratch) {
-        for (int i = 0; i < placed; i++) {
-            place(kvHead, slot + i, kept[from + i] - stored, scratch);
-        }
-        return from + placed;
+        head.positions().shorten(storedCount);
+        head.history().shorten(numbers * storedCount);
     }
 
     /**
@@ -305,11 +302,14 @@ public final class KeptLayer implements SingleLayer {
     }
 
     private void move(int kvHead, int from, int to) {
-        HeadTokens head = tokens.get(kvHead);
         store.move(kvHead, from, to);
+        moveNumbers(tokens.get(kvHead), from, to);
+    }
+
+    private void moveNumbers(HeadTokens head, int from, int to) {
         head.positions().set(to, head.positions().number(from));
-        if (retention.hasHistory()) {
-            head.history().set(to, head.history().number(from));
+        for (int i = 0; i < numbers; i++) {
+            head.history().set(numbers * to + i, head.history().number(numbers * from + i));
         }
     }
 
@@ -317,26 +317,22 @@ public final class KeptLayer implements SingleLayer {
         HeadTokens head = tokens.get(kvHead);
         store.shorten(kvHead, size);
         head.positions().shorten(size);
-        if (retention.hasHistory()) {
-            head.history().shorten(size);
-        }
+        head.history().shorten(numbers * size);
     }
 
     private void truncate(int kvHead, int size) {
         HeadTokens head = tokens.get(kvHead);
         store.truncate(kvHead, size);
         head.positions().truncate(size);
-        if (retention.hasHistory()) {
-            head.history().truncate(size);
-        }
+        head.history().truncate(numbers * size);
     }
 
     private void place(int kvHead, int slot, int token, Scratch scratch) {
         HeadTokens head = tokens.get(kvHead);
         store.replace(kvHead, slot, keys, values, rowOffset(kvHead, token), scratch);
         head.positions().set(slot, seen + token);
-        if (retention.hasHistory()) {
-            head.history().set(slot, retention.history(kvHead, token));
+        for (int i = 0; i < numbers; i++) {
+            head.history().set(numbers * slot + i, retention.historyBits(kvHead, token, i));
         }
     }
 
@@ -366,8 +362,8 @@ public final class KeptLayer implements SingleLayer {
         for (int i = from; i < to; i++) {
             int token = kept[i] - stored;
             head.positions().append(seen + token);
-            if (retention.hasHistory()) {
-                head.history().append(retention.history(kvHead, token));
+            for (int n = 0; n < numbers; n++) {
+                head.history().append(retention.historyBits(kvHead, token, n));
             }
         }
     }
@@ -456,9 +452,7 @@ public final class KeptLayer implements SingleLayer {
             HeadTokens head = tokens.get(h);
             out.writeInt(head.positions().size());
             head.positions().write(out);
-            if (retention.hasHistory()) {
-                head.history().write(out);
-            }
+            head.history().write(out);
             Head stores = store.head(h);
             stores.keys().write(out);
             stores.values().write(out);
@@ -480,10 +474,8 @@ public final class KeptLayer implements SingleLayer {
             }
             head.positions().read(in, stored);
             checkPositions(head, size);
-            if (retention.hasHistory()) {
-                head.history().read(in, stored);
-                checkHistory(head);
-            }
+            head.history().read(in, Math.multiplyExact(numbers, stored));
+            checkHistory(head);
             Head stores = store.head(h);
             stores.keys().read(in, stored);
             stores.values().read(in, stored);
@@ -506,11 +498,12 @@ public final class KeptLayer implements SingleLayer {
         }
     }
 
-    private static void checkHistory(HeadTokens head) throws CacheFileException {
-        for (int slot = 0; slot < head.positions().size(); slot++) {
-            float number = head.history().decimal(slot);
-            if (!Float.isFinite(number)) {
-                throw new CacheFileException("history of slot " + slot + " is " + number + ", allowed are numbers");
+    private void checkHistory(HeadTokens head) throws CacheFileException {
+        for (int i = 0; i < head.history().size(); i++) {
+            int bits = head.history().number(i);
+            if (!retention.allows(bits)) {
+                throw new CacheFileException("history of slot " + i / numbers + " has the bits "
+                        + Integer.toHexString(bits) + ", which no history has");
             }
         }
     }

@@ -20,6 +20,11 @@ public interface Retention {
         return hasHistory();
     }
 
+    /** Numbers of a token's history: one, unless it has none or more. */
+    default int historyNumbers() {
+        return hasHistory() ? 1 : 0;
+    }
+
     /** Whether stored tokens can go: only such that {@linkplain dev.kvasir.cache.attention.HeadStores#isMovable move} can be stored then. */
     boolean letsStoredGo();
 
@@ -62,5 +67,15 @@ public interface Retention {
     /** The number to be kept beside one of the step's own tokens, counted from 0, if it stays. */
     default float history(int kvHead, int token) {
         return 0;
+    }
+
+    /** As {@link #history}, the bits of the {@code number}th of its numbers, for histories of more than one or of whole numbers. */
+    default int historyBits(int kvHead, int token, int number) {
+        return Float.floatToRawIntBits(history(kvHead, token));
+    }
+
+    /** Whether a number of a history can have these bits. */
+    default boolean allows(int historyBits) {
+        return Float.isFinite(Float.intBitsToFloat(historyBits));
     }
 }

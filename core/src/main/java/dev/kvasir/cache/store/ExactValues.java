@@ -211,6 +211,11 @@ public final class ExactValues implements RowValues {
         start += count;
     }
 
+    /** The row of a ring that its oldest token is in. */
+    int firstRow() {
+        return start % capacity;
+    }
+
     /** Lets an empty ring begin at row 0 again. */
     void restart() {
         start = 0;

@@ -21,6 +21,16 @@ public interface RowStore extends TokenStore {
     /** Copies the token of a slot over that of another as it is stored, bit by bit; its page was made ours. */
     void move(int from, int to);
 
+    /** Closes the gaps between the tokens that stay, whose slots are the first {@code count} of {@code kept}, ascending; forgets the others, but keeps their pages. */
+    default void keep(int[] kept, int count) {
+        for (int slot = 0; slot < count; slot++) {
+            if (kept[slot] != slot) {
+                move(kept[slot], slot);
+            }
+        }
+        shorten(count);
+    }
+
     /** As {@link #truncate}, but keeps the pages for the tokens that follow. */
     void shorten(int size);
 
