@@ -49,6 +49,13 @@ public final class DefaultCaches {
                         "mikv",
                         "zipcache",
                         "vidkv",
+                        "xquant",
+                        "minicache",
+                        "cskv",
+                        "zipvl",
+                        "a2ats",
+                        "snapkv",
+                        "h2o",
                         CONTROL)
                 .map(CacheSpec::parse)
                 .toList();
