@@ -71,21 +71,24 @@ public final class LocretCache implements CacheMethod {
                         "Llama-3.1-8B-instruct, L-Eval, b = 16384: NQ F1 63.03 (full 66.84), CUAD F1 37.21 (38.91),"
                                 + " NarrativeQA F1 23.59 (23.11)",
                         "RULER 128K: 34.33, and 75.54 with the question in front"),
-                List.of());
+                List.of(
+                        "kvasir-tiny, tasks of 1,024 tokens, an eighth kept: retrieval 96.9 %, two-hop 98.4 %, arithmetic 100.0 %;"
+                                + " with heads that were not trained 39.1 %, 15.6 %, 100.0 %",
+                        "the same, heads on unseen documents: overlap at 10 % 0.352, by chance 0.1"));
     }
 
     @Override
     public List<CacheOption> options() {
         List<CacheOption> options = new ArrayList<>(Budget.options("0.125"));
-        options.add(CacheOption.decimal(
-                "chunk", "0.25", "tokens of a chunk, or up to 1 a share of the budget", "above 0"));
+        options.add(
+                CacheOption.decimal("chunk", "0.25", "tokens of a chunk, or up to 1 a share of the budget", "above 0"));
         options.add(CacheOption.decimal(
                 "stabilizers",
                 "0.25",
                 "newest tokens that stay while the prompt is read, or up to 1 a share of the budget",
                 "0 to the budget"));
-        options.add(CacheOption.number(
-                "local", 16, "last tokens of a prompt that stay beside the budget", "at least 1"));
+        options.add(
+                CacheOption.number("local", 16, "last tokens of a prompt that stay beside the budget", "at least 1"));
         options.add(CacheOption.spec("store", "exact(f16)", "what stores the tokens that stay", "exact, block, ..."));
         options.add(CacheOption.calibrationFile());
         return options;

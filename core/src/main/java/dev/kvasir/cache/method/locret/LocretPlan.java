@@ -37,8 +37,8 @@ record LocretPlan(Budget budget, double chunk, double stabilizers, int local) {
     }
 
     private static InvalidInputException impossible(String option, CacheSettings settings, String allowed) {
-        return new InvalidInputException("locret: " + option + "=" + settings.text(option)
-                + " is not possible, allowed: " + allowed);
+        return new InvalidInputException(
+                "locret: " + option + "=" + settings.text(option) + " is not possible, allowed: " + allowed);
     }
 
     /** Tokens that a head is cut back to in a step after which {@code seen} tokens have been seen. */

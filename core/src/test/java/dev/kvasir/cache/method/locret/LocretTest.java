@@ -77,8 +77,8 @@ class LocretTest {
             int heads, int kvHeads, int headDim, int budget, int chunk, int stabilizers, int local) {
         CacheShape shape = new CacheShape(2, heads, kvHeads, headDim, 16);
         Steps states = new Steps(shape, 5);
-        LocretReference reference = new LocretReference(
-                shape, states, MadeUpHeads.heads(shape, WIDTH), budget, chunk, stabilizers, local);
+        LocretReference reference =
+                new LocretReference(shape, states, MadeUpHeads.heads(shape, WIDTH), budget, chunk, stabilizers, local);
         String spec = "locret(budget=%d, chunk=%d, stabilizers=%d, local=%d, store=exact(f32))"
                 .formatted(budget, chunk, stabilizers, local);
         try (PagePool pool = Steps.pool();
@@ -258,8 +258,7 @@ class LocretTest {
 
     @Test
     void storedScoresAreThePredictionsOfTheTokensThatStay() {
-        LocretReference reference =
-                new LocretReference(SHAPE, steps, MadeUpHeads.heads(SHAPE, WIDTH), 40, 10, 20, 4);
+        LocretReference reference = new LocretReference(SHAPE, steps, MadeUpHeads.heads(SHAPE, WIDTH), 40, 10, 20, 4);
         try (PagePool pool = Steps.pool();
                 SequenceCache cache = create("locret(budget=40, chunk=10, stabilizers=20, local=4)", pool)) {
             steps.feed(cache, 120);
@@ -373,7 +372,8 @@ class LocretTest {
                 SequenceCache cache = create(spec.formatted(25), shape, pool);
                 SequenceCache shorter = create(spec.formatted(500), shape, pool)) {
             new Named(shape, 0, text).feed(cache);
-            int[] stayed = kept(cache, 0, 0).stream().mapToInt(Integer::intValue).toArray();
+            int[] stayed =
+                    kept(cache, 0, 0).stream().mapToInt(Integer::intValue).toArray();
             assertThat(stayed).hasSize(29).isSorted();
             new Named(shape, 0, stayed).feed(shorter);
 
@@ -394,10 +394,14 @@ class LocretTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"exact(f16), 2e-3", "block(q8_0), 0.02", "'block(q5_0, rotate=true)', 0.12", "'kivi(bits=8, k_axis=token, residual=0)', 0.02"})
+    @CsvSource({
+        "exact(f16), 2e-3",
+        "block(q8_0), 0.02",
+        "'block(q5_0, rotate=true)', 0.12",
+        "'kivi(bits=8, k_axis=token, residual=0)', 0.02"
+    })
     void anyStoreOfSingleTokensServes(String store, double tolerance) {
-        LocretReference reference =
-                new LocretReference(SHAPE, steps, MadeUpHeads.heads(SHAPE, WIDTH), 40, 10, 10, 8);
+        LocretReference reference = new LocretReference(SHAPE, steps, MadeUpHeads.heads(SHAPE, WIDTH), 40, 10, 10, 8);
         String spec = "locret(budget=40, chunk=10, stabilizers=10, local=8, store=" + store + ")";
         try (PagePool pool = Steps.pool();
                 SequenceCache cache = create(spec, pool)) {
@@ -512,8 +516,8 @@ class LocretTest {
                         spec, Calibrated.with(SHAPE, (method, file) -> other), Steps.pool(), Steps.sequential()))
                 .isInstanceOf(Calibration.CalibrationException.class)
                 .hasMessageContaining("layer.0.w1 has shape [768, 8], expected [512, 8]");
-        Map<String, Calibration.Tensor> some =
-                new LinkedHashMap<>(MadeUpHeads.calibration(SHAPE, Calibrated.FINGERPRINT, 8).tensors());
+        Map<String, Calibration.Tensor> some = new LinkedHashMap<>(
+                MadeUpHeads.calibration(SHAPE, Calibrated.FINGERPRINT, 8).tensors());
         some.remove("layer.1.w1");
         Calibration lacking = new Calibration("locret", Map.of(), Calibrated.FINGERPRINT, some);
         assertThatThrownBy(() -> Caches.create(
