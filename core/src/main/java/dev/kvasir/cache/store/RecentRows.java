@@ -66,7 +66,7 @@ public final class RecentRows {
     /** Bytes of a ring that has seen {@code tokens} tokens: whole pages. */
     public static long bytes(Element element, int width, int capacity, int tokens) {
         int rows = pageRows(capacity);
-        return Math.ceilDiv(Math.min(tokens, capacity), rows) * rows * rowBytes(element, width);
+        return (long) Math.ceilDiv(Math.min(tokens, capacity), rows) * rows * rowBytes(element, width);
     }
 
     /** Tokens seen. */
@@ -183,8 +183,7 @@ public final class RecentRows {
                 decode(slot + i, width + kvHead * headDim, headDim, tile, i * headDim);
             }
             int w = weightOffset + slot - from;
-            kernels.sums(
-                    weights, w, weightStride, rows, tile, 0, headDim, run, headDim, out, outOffset, outStride);
+            kernels.sums(weights, w, weightStride, rows, tile, 0, headDim, run, headDim, out, outOffset, outStride);
         }
     }
 

@@ -5,7 +5,6 @@ import dev.kvasir.cache.store.Panels;
 import dev.kvasir.cache.store.RecentRows;
 import dev.kvasir.cache.store.Scratch;
 import dev.kvasir.cache.store.ValueReader;
-import java.util.Arrays;
 
 /**
  * One head's values from both branches. No value is ever rebuilt: weighted latents are summed, and the sum is multiplied by
@@ -51,8 +50,7 @@ record BranchValues(CskvPlan plan, int kvHead, Latents latents, RecentRows recen
             float[] tile = tile(panel, scratch);
             int w = weightOffset + slot - from;
             int at = (slot - panel) * rank;
-            latents.kernels()
-                    .sums(weights, w, weightStride, rows, tile, at, rank, run, rank, out, outOffset, stride);
+            latents.kernels().sums(weights, w, weightStride, rows, tile, at, rank, run, rank, out, outOffset, stride);
             slot += run;
         }
         int first = Math.max(from, exact);
@@ -78,8 +76,7 @@ record BranchValues(CskvPlan plan, int kvHead, Latents latents, RecentRows recen
     }
 
     @Override
-    public void project(
-            float[] sums, int offset, int rows, int headDim, float[] out, int outOffset, Scratch scratch) {
+    public void project(float[] sums, int offset, int rows, int headDim, float[] out, int outOffset, Scratch scratch) {
         Factors factors = latents.factors();
         int rank = factors.rank();
         int stride = rank + headDim;

@@ -76,25 +76,41 @@ public final class CskvCache implements CacheMethod {
     public List<CacheOption> options() {
         return List.of(
                 CacheOption.decimal(
-                        "density", "0.2", "kept share of channels, unless k_density or v_density says otherwise", "0.05 to 1"),
+                        "density",
+                        "0.2",
+                        "kept share of channels, unless k_density or v_density says otherwise",
+                        "0.05 to 1"),
                 CacheOption.decimal("k_density", "@density", "kept share of key channels", "0.05 to 1"),
                 CacheOption.decimal("v_density", "@density", "kept share of value channels", "0.05 to 1"),
                 CacheOption.choice(
-                        "bits", "16", "bits of a latent's number, unless k_bits or v_bits says otherwise", "16", "8", "4"),
+                        "bits",
+                        "16",
+                        "bits of a latent's number, unless k_bits or v_bits says otherwise",
+                        "16",
+                        "8",
+                        "4"),
                 CacheOption.choice("k_bits", "@bits", "bits of a key latent's number", "16", "8", "4"),
                 CacheOption.choice("v_bits", "@bits", "bits of a value latent's number", "16", "8", "4"),
                 CacheOption.flag("qat", true, "whether 4-bit latents use the factors that were trained for them"),
                 CacheOption.number("window", 32, "tokens that stay exact", "2 to 4096"),
                 CacheOption.choice(
-                        "rule", "sliding", "the last tokens are exact, or they gather and are dropped together", "sliding", "flush"),
+                        "rule",
+                        "sliding",
+                        "the last tokens are exact, or they gather and are dropped together",
+                        "sliding",
+                        "flush"),
                 CacheOption.choice("block", "32", "tokens whose latents are quantized together", "32", "64", "128"),
-                CacheOption.number("rollback", 0, "tokens that can be taken back; as many more rows stay exact", "0 to 4096"),
-                CacheOption.choice("dtype", "f16", "type of exact tokens and of latents of 16 bits", "f32", "bf16", "f16"),
+                CacheOption.number(
+                        "rollback", 0, "tokens that can be taken back; as many more rows stay exact", "0 to 4096"),
+                CacheOption.choice(
+                        "dtype", "f16", "type of exact tokens and of latents of 16 bits", "f32", "bf16", "f16"),
                 CacheOption.choice("init", "asvd", "for calibrate: what factors begin as", "svd", "asvd", "pca"),
-                CacheOption.decimal("alpha", "0.5", "for calibrate: exponent of the activations' means in asvd", "0 to 1"),
+                CacheOption.decimal(
+                        "alpha", "0.5", "for calibrate: exponent of the activations' means in asvd", "0 to 1"),
                 CacheOption.number("epochs", 8, "for calibrate: how often the text is learnt from", "0 to 1000"),
                 CacheOption.number("batch", 256, "for calibrate: tokens of a step", "multiples of block up to 65536"),
-                CacheOption.decimal("lr", "0.004", "for calibrate: AdamW's first step size, which falls to 0", "0 to 1"),
+                CacheOption.decimal(
+                        "lr", "0.004", "for calibrate: AdamW's first step size, which falls to 0", "0 to 1"),
                 CacheOption.calibrationFile());
     }
 

@@ -9,7 +9,6 @@ import dev.kvasir.cache.Calibrator;
 import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.kernel.Kernels;
-import dev.kvasir.cache.method.cskv.ProjectionFit.Loss;
 import dev.kvasir.cache.method.cskv.ProjectionFit.Start;
 import dev.kvasir.cache.store.Panels;
 import dev.kvasir.tensor.Matrix;
@@ -96,7 +95,7 @@ final class CskvCalibrator implements Calibrator {
         private final ProjectionFit keys;
         private final ProjectionFit values;
         private final double[] magnitudes = new double[plan.shape().hiddenSize()];
-        private final double[][] sums = new double[2][Loss.values().length];
+        private final double[][] sums = new double[2][Loss.COUNT];
         private long tokens;
         private int batches;
         private int steps;
@@ -150,13 +149,12 @@ final class CskvCalibrator implements Calibrator {
 
         void losses(float[] out, int at) {
             for (int side = 0; side < 2; side++) {
-                for (Loss loss : Loss.values()) {
-                    out[at + side * Loss.values().length + loss.ordinal()] =
-                            (float) (sums[side][loss.ordinal()] / ((double) tokens * plan.width()));
+                for (int loss = 0; loss < Loss.COUNT; loss++) {
+                    out[at + side * Loss.COUNT + loss] = (float) (sums[side][loss] / ((double) tokens * plan.width()));
                 }
             }
-            out[at + Loss.BOUND.ordinal()] = (float) keys.bound();
-            out[at + Loss.values().length + Loss.BOUND.ordinal()] = (float) values.bound();
+            out[at + Loss.BOUND] = (float) keys.bound();
+            out[at + Loss.COUNT + Loss.BOUND] = (float) values.bound();
         }
     }
 
@@ -191,7 +189,7 @@ final class CskvCalibrator implements Calibrator {
     public Calibration finish() {
         CacheShape shape = plan.shape();
         Map<String, Calibration.Tensor> tensors = new LinkedHashMap<>();
-        int kinds = Loss.values().length;
+        int kinds = Loss.COUNT;
         float[] losses = new float[shape.layers() * 2 * kinds];
         for (int layer = 0; layer < shape.layers(); layer++) {
             LayerFit fit = layers.get(layer);

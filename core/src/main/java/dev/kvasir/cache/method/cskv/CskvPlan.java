@@ -28,14 +28,7 @@ import dev.kvasir.cache.store.RecentRows;
  * @param element of the window, and of latents that are not quantized
  */
 record CskvPlan(
-        CacheShape shape,
-        Side keys,
-        Side values,
-        int block,
-        int window,
-        Rule rule,
-        int rollback,
-        Element element) {
+        CacheShape shape, Side keys, Side values, int block, int window, Rule rule, int rollback, Element element) {
     static final String NAME = "cskv";
     /** Latents of this width are not quantized. */
     static final int EXACT_BITS = 16;
@@ -170,13 +163,12 @@ record CskvPlan(
         }
         int group = (int) Math.floor(density * shape.headDim() + 1e-9);
         if (group == 0) {
-            throw new InvalidInputException("cskv: " + option + "=" + settings.text(option) + " leaves none of the head's "
-                    + shape.headDim() + " channels");
+            throw new InvalidInputException("cskv: " + option + "=" + settings.text(option)
+                    + " leaves none of the head's " + shape.headDim() + " channels");
         }
         int bits = settings.number(prefix + "bits");
         boolean trained = bits == TRAINED_BITS && settings.flag("qat");
-        return new Side(
-                shape.kvHeads() * group, bits, byChannel, group, trained ? TRAINED_BITS : EXACT_BITS);
+        return new Side(shape.kvHeads() * group, bits, byChannel, group, trained ? TRAINED_BITS : EXACT_BITS);
     }
 
     /** Numbers of a token's keys, and of its values. */

@@ -56,8 +56,7 @@ final class ProjectionFit {
             int run = Math.min(CHUNK, count - t);
             Panels.transpose(rows, t * outputs, outputs, run, outputs, columns, run);
             Arrays.fill(product, 0f);
-            kernels.sums(
-                    columns, 0, run, outputs, rows, t * outputs, outputs, run, outputs, product, 0, outputs);
+            kernels.sums(columns, 0, run, outputs, rows, t * outputs, outputs, run, outputs, product, 0, outputs);
             for (int i = 0; i < product.length; i++) {
                 moments[i] += product[i];
             }
@@ -67,16 +66,15 @@ final class ProjectionFit {
     /** Makes the start, when all was seen. */
     void begin(Start start, double[] scales, long tokens) {
         Svd principal = Svd.of(moments, outputs, outputs);
-        Factors first =
-                switch (start) {
-                    case PCA -> FactorStart.pca(w, inputs, outputs, rank, principal);
-                    case ASVD -> FactorStart.svd(w, inputs, outputs, rank, scales);
-                    case SVD -> {
-                        double[] ones = new double[inputs];
-                        Arrays.fill(ones, 1);
-                        yield FactorStart.svd(w, inputs, outputs, rank, ones);
-                    }
-                };
+        Factors first = switch (start) {
+            case PCA -> FactorStart.pca(w, inputs, outputs, rank, principal);
+            case ASVD -> FactorStart.svd(w, inputs, outputs, rank, scales);
+            case SVD -> {
+                double[] ones = new double[inputs];
+                Arrays.fill(ones, 1);
+                yield FactorStart.svd(w, inputs, outputs, rank, ones);
+            }
+        };
         Factors exact = first.copy();
         trained = Optional.of(new Trained(
                 FactorStart.bound(principal, rank, tokens),
@@ -99,10 +97,10 @@ final class ProjectionFit {
     /** Adds the sums of squared errors of a batch to {@code sums}: those of {@link Loss}, but for the bound. */
     void measure(float[] x, float[] target, int first, int count, double[] sums) {
         Trained now = trained();
-        sums[Loss.START.ordinal()] += now.start().squaredError(x, target, first, count);
-        sums[Loss.TRAINED.ordinal()] += now.exact().squaredError(x, target, first, count);
-        sums[Loss.ROUNDED_AFTER.ordinal()] += now.roundedAfter().squaredError(x, target, first, count);
-        sums[Loss.ROUNDED.ordinal()] += now.rounded().squaredError(x, target, first, count);
+        sums[Loss.START] += now.start().squaredError(x, target, first, count);
+        sums[Loss.TRAINED] += now.exact().squaredError(x, target, first, count);
+        sums[Loss.ROUNDED_AFTER] += now.roundedAfter().squaredError(x, target, first, count);
+        sums[Loss.ROUNDED] += now.rounded().squaredError(x, target, first, count);
     }
 
     /** The lowest mean squared error that factors of the rank can have on what was seen. */
@@ -125,19 +123,5 @@ final class ProjectionFit {
         SVD,
         ASVD,
         PCA
-    }
-
-    /** Mean squared errors that a calibration reports, in its order. */
-    enum Loss {
-        /** Of the start. */
-        START,
-        /** After training. */
-        TRAINED,
-        /** The lowest possible. */
-        BOUND,
-        /** Of the trained factors, latents quantized: what training without the quantizer comes to. */
-        ROUNDED_AFTER,
-        /** Of factors trained through the quantizer, latents quantized. */
-        ROUNDED
     }
 }

@@ -45,27 +45,27 @@ class CskvTest {
 
     /** A model of that shape whose factors were made for the spec. */
     private static CacheModel modelFor(CacheShape shape, String spec) {
-        return MadeUpWeights.model(
-                shape, OneStep.calibrations(Calibrated.calibration(shape, CacheSpec.parse(spec))));
+        return MadeUpWeights.model(shape, OneStep.calibrations(Calibrated.calibration(shape, CacheSpec.parse(spec))));
     }
 
     @Test
     void allChannelsRebuildKeysAndValues() {
         String spec = "cskv(1, dtype=f32, epochs=0, window=2)";
         try (PagePool pool = Steps.pool();
-                KvCache cache =
-                        Caches.create(CacheSpec.parse(spec), modelFor(SHAPE, spec), pool, Steps.sequential());
+                KvCache cache = Caches.create(CacheSpec.parse(spec), modelFor(SHAPE, spec), pool, Steps.sequential());
                 KvCache exact = create("exact(f32)", pool)) {
             Steps.assertClose(steps.feed(cache, 150), steps.feed(exact, 150), 1e-6);
             for (int layer = 0; layer < SHAPE.layers(); layer++) {
                 TokenStates states = steps.states(layer, 0, 150);
                 for (int h = 0; h < SHAPE.kvHeads(); h++) {
                     Steps.assertClose(
-                            flat(ReadBack.keys(((SequenceCache) cache).store(layer).keys(h), 32)),
+                            flat(ReadBack.keys(
+                                    ((SequenceCache) cache).store(layer).keys(h), 32)),
                             head(states.keys(), h, 150),
                             1e-4);
                     Steps.assertClose(
-                            flat(ReadBack.values(((SequenceCache) cache).store(layer).values(h), 32)),
+                            flat(ReadBack.values(
+                                    ((SequenceCache) cache).store(layer).values(h), 32)),
                             head(states.values(), h, 150),
                             1e-4);
                 }
@@ -138,7 +138,13 @@ class CskvTest {
 
     @ParameterizedTest
     @CsvSource({
-        "4, 4, 64, 128", "8, 2, 64, 96", "4, 2, 80, 200", "3, 1, 96, 64", "4, 1, 128, 192", "2, 1, 256, 300", "5, 5, 40, 48"
+        "4, 4, 64, 128",
+        "8, 2, 64, 96",
+        "4, 2, 80, 200",
+        "3, 1, 96, 64",
+        "4, 1, 128, 192",
+        "2, 1, 256, 300",
+        "5, 5, 40, 48"
     })
     void servesManyShapes(int heads, int kvHeads, int headDim, int hidden) {
         CacheShape shape = new CacheShape(1, heads, kvHeads, headDim, hidden);
@@ -354,8 +360,7 @@ class CskvTest {
             create("cskv(bits=4, block=64, qat=false)", pool).close();
             CacheModel empty = MadeUpWeights.model(
                     SHAPE, OneStep.calibrations(new Calibration("cskv", Map.of("block", "32"), "x", Map.of())));
-            assertThatThrownBy(() ->
-                            Caches.create(CacheSpec.parse("cskv"), empty, pool, Steps.sequential()))
+            assertThatThrownBy(() -> Caches.create(CacheSpec.parse("cskv"), empty, pool, Steps.sequential()))
                     .isInstanceOf(Calibration.CalibrationException.class)
                     .hasMessageContaining("missing");
         }
@@ -369,8 +374,8 @@ class CskvTest {
             steps.feed(cache, 70);
             byte[] bytes = saved(cache);
             long used = pool.usedBytes();
-            assertThatThrownBy(() -> Caches.load(
-                            new ByteArrayInputStream(bytes), "model-1", other, pool, Steps.sequential()))
+            assertThatThrownBy(() ->
+                            Caches.load(new ByteArrayInputStream(bytes), "model-1", other, pool, Steps.sequential()))
                     .isInstanceOf(CacheFileException.class)
                     .hasMessageContaining("another calibration");
             assertThat(pool.usedBytes()).isEqualTo(used);

@@ -38,8 +38,10 @@ class FactorStartTest {
         // W of known singular values: 2, 1, 1/2, ... between orthonormal bases.
         Random random = new Random(inputs);
         int count = Math.min(inputs, outputs);
-        double[] left = Svd.of(MadeUpLayer.gaussian(random, inputs * count, 1), inputs, count).u();
-        double[] right = Svd.of(MadeUpLayer.gaussian(random, outputs * count, 1), outputs, count).u();
+        double[] left = Svd.of(MadeUpLayer.gaussian(random, inputs * count, 1), inputs, count)
+                .u();
+        double[] right = Svd.of(MadeUpLayer.gaussian(random, outputs * count, 1), outputs, count)
+                .u();
         float[] w = new float[inputs * outputs];
         double tail = 0;
         for (int k = 0; k < count; k++) {

@@ -244,8 +244,7 @@ class FactorTrainingTest {
         Factors start = asvd();
         Factors trained = trained(start, Optional.empty(), 30);
         assertThat(error(layer, trained, Optional.empty())).isBetween(bound * (1 - 1e-4), 1.1 * bound);
-        assertThat(error(heldOut, trained, Optional.empty()))
-                .isLessThan(0.8 * error(heldOut, start, Optional.empty()));
+        assertThat(error(heldOut, trained, Optional.empty())).isLessThan(0.8 * error(heldOut, start, Optional.empty()));
     }
 
     @Test

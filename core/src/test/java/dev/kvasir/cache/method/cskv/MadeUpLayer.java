@@ -98,8 +98,7 @@ record MadeUpLayer(int inputs, int outputs, int tokens, float[] w, float[] x, fl
         for (int t = 0; t < count; t++) {
             for (int k = 0; k < factors.rank(); k++) {
                 for (int i = 0; i < inputs; i++) {
-                    latents[t * factors.rank() + k] +=
-                            x[t * inputs + i] * (double) factors.a()[i * factors.rank() + k];
+                    latents[t * factors.rank() + k] += x[t * inputs + i] * (double) factors.a()[i * factors.rank() + k];
                 }
             }
         }

@@ -7,6 +7,7 @@ import dev.kvasir.cache.Calibration;
 import dev.kvasir.cache.Steps;
 import dev.kvasir.cache.TokenStates;
 import java.util.Map;
+import java.util.Objects;
 
 /** CSKV by plain loops in float64, from the paper's formulas: everything rebuilt, then ordinary attention. */
 final class Reference {
@@ -22,12 +23,16 @@ final class Reference {
         this.calibration = model.calibrations().find("cskv", "");
     }
 
+    private String text(String option) {
+        return Objects.requireNonNull(options.get(option));
+    }
+
     private int number(String option) {
-        return Integer.parseInt(options.get(option));
+        return Integer.parseInt(text(option));
     }
 
     private float narrow(double value) {
-        return switch (options.get("dtype")) {
+        return switch (text("dtype")) {
             case "f16" -> half(value);
             case "bf16" -> {
                 int bits = Float.floatToRawIntBits((float) value);
@@ -47,9 +52,7 @@ final class Reference {
         int perLayer = count * shape.heads() * shape.headDim();
         float[] all = new float[shape.layers() * perLayer];
         int window = number("window");
-        int exact = options.get("rule").equals("sliding")
-                ? Math.max(0, length - window)
-                : length / window * window;
+        int exact = text("rule").equals("sliding") ? Math.max(0, length - window) : length / window * window;
         for (int layer = 0; layer < shape.layers(); layer++) {
             TokenStates states = steps.states(layer, 0, length + count);
             double[] keys = rebuilt(layer, "k", states.input(), length);
@@ -80,11 +83,11 @@ final class Reference {
     /** {@code Q(X A) B} of the first {@code length} tokens. */
     private double[] rebuilt(int layer, String side, float[] x, int length) {
         int width = shape.kvHeads() * shape.headDim();
-        double density = Double.parseDouble(options.get(side + "_density"));
+        double density = Double.parseDouble(text(side + "_density"));
         int group = (int) (density * shape.headDim() + 1e-9);
         int rank = shape.kvHeads() * group;
         int bits = number(side + "_bits");
-        boolean trained = bits == 4 && options.get("qat").equals("true");
+        boolean trained = bits == 4 && text("qat").equals("true");
         String name = "layer." + layer + "." + side + (trained ? ".q4" : ".exact");
         float[] a = calibration.data(name + ".a", shape.hiddenSize(), rank);
         float[] b = calibration.data(name + ".b", rank, width);
