@@ -32,7 +32,9 @@ import java.util.Optional;
  * {@code minCosine} refuses a pair whose first tokens agree less than that.
  *
  * <p>A prompt attends to its own exact states; in a chunked prefill earlier chunks are read merged, and each chunk decides with
- * the range of distances up to its end. Rollback reaches back through the window, and further where {@code inner} does.
+ * the range of distances up to its end. Until a step
+ * is merged nobody knows which of its tokens are kept, so the budget must have room for all of them, in F16; only those that
+ * are kept are allocated. Rollback reaches back through the window, and further where {@code inner} does.
  */
 public final class MiniCache implements CacheMethod {
     @Override

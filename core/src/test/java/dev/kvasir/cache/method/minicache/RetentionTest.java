@@ -55,7 +55,8 @@ class RetentionTest {
             assertThat(least[i]).isEqualTo(i == most);
             assertThat(all[i]).isTrue();
         }
-        assertThat(decide(new Retention(new Rule(Mode.OFF, 1, 1)), 0, distances)).containsOnly(false);
+        assertThat(decide(new Retention(new Rule(Mode.OFF, 1, 1)), 0, distances))
+                .containsOnly(false);
     }
 
     @Test
@@ -111,8 +112,8 @@ class RetentionTest {
         for (int[] change : new int[][] {{4, 0}, {4, 49}, {1, 0x7f}, {8, 9}, {28, 0}, {9, 0x40}}) {
             byte[] damaged = bytes.clone();
             damaged[change[0]] = (byte) change[1];
-            assertThatThrownBy(() -> new Retention(RANGE)
-                            .read(new DataInputStream(new ByteArrayInputStream(damaged)), 3))
+            assertThatThrownBy(
+                            () -> new Retention(RANGE).read(new DataInputStream(new ByteArrayInputStream(damaged)), 3))
                     .as("byte %d", change[0])
                     .isInstanceOf(CacheFileException.class)
                     .hasMessageContaining("allowed are");
