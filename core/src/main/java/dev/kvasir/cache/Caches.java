@@ -15,10 +15,12 @@ import dev.kvasir.cache.method.h2o.H2oCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
+import dev.kvasir.cache.method.pyramidkv.PyramidKvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.snapkv.SnapKvCache;
+import dev.kvasir.cache.method.tova.TovaCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
@@ -47,7 +49,9 @@ public final class Caches {
             new SaqCache(),
             new VidKvCache(),
             new H2oCache(),
-            new SnapKvCache());
+            new SnapKvCache(),
+            new PyramidKvCache(),
+            new TovaCache());
 
     private Caches() {}
 

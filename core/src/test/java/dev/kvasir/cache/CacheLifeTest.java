@@ -54,7 +54,9 @@ class CacheLifeTest {
                 "kvquant(bits=4, k_axis=token, sinks=5)",
                 "kvquant(outliers=0, k_bits=2, dtype=f32)",
                 "h2o",
-                "h2o(budget=40, store=block(q4_0))"
+                "h2o(budget=40, store=block(q4_0))",
+                "tova",
+                "tova(budget=40, heads=each, store=block(q4_0))"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -90,7 +92,10 @@ class CacheLifeTest {
                 "vidkv",
                 "kvquant",
                 "h2o",
-                "snapkv(0.5)"
+                "snapkv(0.5)",
+                "snapkv(0.5, heads=adaptive)",
+                "pyramidkv(0.5)",
+                "tova"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -134,7 +139,10 @@ class CacheLifeTest {
                 "kvquant(cap=0, sinks=3)",
                 "h2o(budget=40)",
                 "snapkv",
-                "snapkv(0.3, store=kivi(residual=32))"
+                "snapkv(0.3, store=kivi(residual=32))",
+                "snapkv(0.3, heads=adaptive)",
+                "pyramidkv(0.4, heads=adaptive, store=block(q4_0))",
+                "tova(budget=40)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -308,7 +316,10 @@ class CacheLifeTest {
                 "kvquant(bits=2)",
                 "kvquant(cap=0)",
                 "h2o(budget=30)",
-                "snapkv(budget=40)"
+                "snapkv(budget=40)",
+                "snapkv(budget=40, heads=adaptive)",
+                "pyramidkv(budget=40)",
+                "tova(budget=30)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {
