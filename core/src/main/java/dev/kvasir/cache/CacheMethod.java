@@ -4,6 +4,7 @@ import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.attention.HeadFactory;
 import dev.kvasir.cache.attention.HeadStores;
 import dev.kvasir.cache.attention.LayerFactory;
+import dev.kvasir.cache.selection.Policy;
 import java.util.List;
 import java.util.Optional;
 
@@ -50,6 +51,14 @@ public interface CacheMethod {
 
     /** Why its layers cannot store what another method gives them; empty if they can. */
     default Optional<String> standsAlone() {
+        return Optional.empty();
+    }
+
+    /**
+     * How it decides which tokens stay, for a method that decides on top of it; empty if it lets none go by what they are
+     * worth. Throws as {@link #layers}.
+     */
+    default Optional<Policy> policy(CacheSettings settings, CacheShape shape) {
         return Optional.empty();
     }
 

@@ -19,12 +19,14 @@ import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.locret.LocretCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.minicache.MiniCache;
+import dev.kvasir.cache.method.pyramidkv.PyramidKvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.quest.QuestCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.scissorhands.ScissorhandsCache;
 import dev.kvasir.cache.method.snapkv.SnapKvCache;
+import dev.kvasir.cache.method.tova.TovaCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.cache.method.xquant.XQuantCache;
@@ -65,7 +67,9 @@ public final class Caches {
             new XQuantClCache(),
             new CskvCache(),
             new LocretCache(),
-            new ScissorhandsCache());
+            new ScissorhandsCache(),
+            new PyramidKvCache(),
+            new TovaCache());
 
     private Caches() {}
 

@@ -71,7 +71,9 @@ class CacheLifeTest {
                 "xquant-cl(base_layers=1)",
                 "xquant-cl(2, variant=d, base_layers=2, group=32, acc=f32)",
                 "scissorhands(70)",
-                "scissorhands(100, layers=ramp, window=90, store=block(q4_0), recent_exact=9)"
+                "scissorhands(100, layers=ramp, window=90, store=block(q4_0), recent_exact=9)",
+                "tova",
+                "tova(budget=40, heads=each, store=block(q4_0))"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -117,7 +119,10 @@ class CacheLifeTest {
                 "xquant",
                 "xquant(variant=b, group=64)",
                 "xquant-cl(base_layers=1)",
-                "locret"
+                "locret",
+                "snapkv(0.5, heads=adaptive)",
+                "pyramidkv(0.5)",
+                "tova"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -179,7 +184,10 @@ class CacheLifeTest {
                 "xquant-cl(base_layers=1)",
                 "xquant-cl(variant=d, base_layers=1)",
                 "locret",
-                "locret(budget=40, local=8, store=block(q4_0))"
+                "locret(budget=40, local=8, store=block(q4_0))",
+                "snapkv(0.3, heads=adaptive)",
+                "pyramidkv(0.4, heads=adaptive, store=block(q4_0))",
+                "tova(budget=40)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -399,7 +407,10 @@ class CacheLifeTest {
                 "locret(0.3, store=block(q8_0, rotate=true))",
                 "scissorhands(50)",
                 "scissorhands(90, window=60, recent_exact=11, store=block(q4_0))",
-                "scissorhands(90, prompt=dense)"
+                "scissorhands(90, prompt=dense)",
+                "snapkv(budget=40, heads=adaptive)",
+                "pyramidkv(budget=40)",
+                "tova(budget=30)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

@@ -24,6 +24,8 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
+import java.util.function.IntUnaryOperator;
 
 /**
  * A layer that keeps some of its tokens, each head its own, in the stores of another method. Beside each token is its true
@@ -101,8 +103,34 @@ public final class KeptLayer implements SingleLayer {
                 throw new InvalidInputException(method + " lets single tokens go, but " + stores
                         + " stores some that share a scale or a window; exact and block can let them go");
             }
+            if (made.retention.headsDiffer() && !store.isMovable()) {
+                throw new InvalidInputException(method + " has heads that keep different numbers of tokens, but "
+                        + stores + " must know beforehand how many come, for its window; exact and block need not");
+            }
             return made;
         };
+    }
+
+    /**
+     * Bytes by the formula of such layers.
+     *
+     * @param slots of each head of a layer
+     * @param history whether a number is kept beside each token
+     * @param stores bytes of the stores behind, of a shape of one layer and a number of tokens
+     */
+    public static Footprint estimate(
+            CacheShape shape,
+            IntUnaryOperator slots,
+            boolean history,
+            BiFunction<CacheShape, Integer, Footprint> stores) {
+        CacheShape one = new CacheShape(1, shape.heads(), shape.kvHeads(), shape.headDim(), shape.hiddenSize());
+        Footprint sum = Footprint.ZERO;
+        for (int layer = 0; layer < shape.layers(); layer++) {
+            int size = slots.applyAsInt(layer);
+            long indices = indexBytes(shape.kvHeads(), size, history);
+            sum = sum.plus(stores.apply(one, size)).plus(new Footprint(0, 0, 0, indices, 0));
+        }
+        return sum;
     }
 
     /** Bytes of the positions, and of the history if there is one, of {@code heads} heads of {@code slots} tokens. */
@@ -214,7 +242,9 @@ public final class KeptLayer implements SingleLayer {
 
     /** Whether stored tokens may move in a step. */
     private boolean rewrites(int stored, int more) {
-        return retention.letsStoredGo() && sizeAfter(retention, stored, seen, more, false) < stored + more;
+        return retention.letsStoredGo()
+                && (retention.mayLetGo(stored, seen, more)
+                        || sizeAfter(retention, stored, seen, more, false) < stored + more);
     }
 
     @Override

@@ -39,13 +39,24 @@ public interface Retention {
     }
 
     /**
-     * Slots of each head after a step, which depends on these numbers alone.
+     * Slots of each head after a step, which depends on these numbers alone; the most that a head may have where {@link
+     * #headsDiffer}.
      *
      * @param stored slots before it
      * @param seen tokens seen before it
      * @param count tokens of the step
      */
     int sizeAfter(int stored, int seen, int count);
+
+    /** Whether heads of a layer may keep different numbers of tokens. */
+    default boolean headsDiffer() {
+        return false;
+    }
+
+    /** Whether stored tokens may go after such a step. */
+    default boolean mayLetGo(int stored, int seen, int count) {
+        return sizeAfter(stored, seen, count) < stored + count;
+    }
 
     /** A step comes, or a block of one; not called inside a worker's part. */
     void open(TokenStates states, Queries queries);
@@ -60,7 +71,7 @@ public interface Retention {
 
     /**
      * Writes the candidates of a head that stay, ascending, to {@code staying}, which has room for all; returns how many: what
-     * {@link #sizeAfter} says. Heads may come at the same time.
+     * {@link #sizeAfter} says, or fewer where {@link #headsDiffer}. Heads may come at the same time.
      */
     int choose(int kvHead, int[] staying);
 

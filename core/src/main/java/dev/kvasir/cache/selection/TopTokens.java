@@ -18,7 +18,10 @@ public final class TopTokens implements Retention {
     private final Plan plan;
     private final float[][] scores;
     private final long[][] ranks;
+    private final int[] sizes;
+    private long[] together = {};
     private boolean nothingGoes;
+    private boolean areSizesKnown;
     private int newest;
 
     /**
@@ -29,21 +32,42 @@ public final class TopTokens implements Retention {
      * @param recent newest tokens that always stay, at least
      * @param recentShare share of the budget that the newest tokens have, if that is more
      * @param when the steps after which tokens go
+     * @param pyramid how the budgets of layers differ
+     * @param shares how the heads of a layer share its budget
      */
-    public record Plan(Budget budget, int sinks, int recent, double recentShare, When when) {
+    public record Plan(
+            Budget budget, int sinks, int recent, double recentShare, When when, Pyramid pyramid, HeadBudgets shares) {
+        /** All layers and heads alike. */
+        public Plan(Budget budget, int sinks, int recent, double recentShare, When when) {
+            this(budget, sinks, recent, recentShare, when, Pyramid.FLAT, HeadBudgets.UNIFORM);
+        }
+
         /** Newest tokens that stay, of {@code seen}. */
         int recent(int seen) {
             return Math.max(recent, (int) (recentShare * (budget.of(seen) - sinks)));
         }
 
-        /** As {@link Retention#sizeAfter}. */
+        /** Tokens that a head may keep of {@code seen}, on average over the layer's heads. */
+        public int size(int seen) {
+            int always = sinks + recent(seen);
+            int size = budget.of(seen);
+            return size <= always ? size : always + pyramid.of(size - always, Math.max(0, seen - always));
+        }
+
+        /** Whether no token goes after a step of {@code count} tokens, whatever is stored. */
+        boolean rests(int count) {
+            return when != When.ALWAYS && count == 1;
+        }
+
+        /** Tokens of a head that stay whatever their importance is. */
+        int least(int stored, int seen, int count) {
+            return when == When.PROMPTS ? stored + Math.min(count, recent(seen + count)) : 0;
+        }
+
+        /** As {@link Retention#sizeAfter}, of a head that has an equal share. */
         public int sizeAfter(int stored, int seen, int count) {
             int all = stored + count;
-            if (when != When.ALWAYS && count == 1) {
-                return all;
-            }
-            int least = when == When.PROMPTS ? stored + Math.min(count, recent(seen + count)) : 0;
-            return Math.min(all, Math.max(least, budget.of(seen + count)));
+            return rests(count) ? all : Math.min(all, Math.max(least(stored, seen, count), size(seen + count)));
         }
     }
 
@@ -64,6 +88,7 @@ public final class TopTokens implements Retention {
         this.plan = plan;
         this.scores = new float[heads.size()][0];
         this.ranks = new long[heads.size()][0];
+        this.sizes = new int[heads.size()];
     }
 
     @Override
@@ -83,17 +108,54 @@ public final class TopTokens implements Retention {
 
     @Override
     public int sizeAfter(int stored, int seen, int count) {
-        return plan.sizeAfter(stored, seen, count);
+        if (!plan.shares.adaptive() || plan.rests(count)) {
+            return plan.sizeAfter(stored, seen, count);
+        }
+        // One head may have what all have together.
+        long most = Math.max(plan.least(stored, seen, count), (long) heads.size() * plan.size(seen + count));
+        return (int) Math.min(stored + count, most);
+    }
+
+    @Override
+    public boolean headsDiffer() {
+        return plan.shares.adaptive();
+    }
+
+    @Override
+    public boolean mayLetGo(int stored, int seen, int count) {
+        return plan.shares.adaptive() ? !plan.rests(count) : Retention.super.mayLetGo(stored, seen, count);
     }
 
     @Override
     public void open(TokenStates states, Queries queries) {
-        nothingGoes = true;
         newest = plan.recent(states.firstPosition() + states.count());
-        for (HeadTokens head : heads) {
-            nothingGoes &= sizeAfter(head.stored(), head.seen() - head.own(), head.own()) == head.all();
+        nothingGoes = true;
+        areSizesKnown = false;
+        if (plan.shares.adaptive() && !plan.rests(states.count())) {
+            int all = 0;
+            for (HeadTokens head : heads) {
+                all += head.all();
+            }
+            nothingGoes = total() == all;
+        } else {
+            for (HeadTokens head : heads) {
+                nothingGoes &= plan.sizeAfter(head.stored(), head.seen() - head.own(), head.own()) == head.all();
+            }
         }
         importance.ifPresent(scored -> scored.open(states));
+    }
+
+    /** Tokens that the layer keeps, where its heads share. */
+    private int total() {
+        int least = 0;
+        int all = 0;
+        for (HeadTokens head : heads) {
+            least += Math.max(
+                    plan.least(head.stored(), head.seen() - head.own(), head.own()), Math.min(newest, head.all()));
+            all += head.all();
+        }
+        long wanted = (long) heads.size() * plan.size(heads.getFirst().seen());
+        return (int) Math.min(all, Math.max(least, wanted));
     }
 
     @Override
@@ -125,12 +187,81 @@ public final class TopTokens implements Retention {
                 || (plan.when == When.PROMPTS && candidate < head.stored());
     }
 
+    /** Tokens that a head keeps in the step at hand, once all heads were {@linkplain #rank ranked}. */
+    public int size(int kvHead) {
+        HeadTokens head = heads.get(kvHead);
+        if (nothingGoes) {
+            return head.all();
+        }
+        return plan.shares.adaptive()
+                ? share(kvHead)
+                : plan.sizeAfter(head.stored(), head.seen() - head.own(), head.own());
+    }
+
+    /** The share of a head; whoever comes first counts for all. */
+    private synchronized int share(int kvHead) {
+        if (areSizesKnown) {
+            return sizes[kvHead];
+        }
+        int[] first = new int[heads.size() + 1];
+        int[] free = new int[heads.size()];
+        int all = 0;
+        for (int h = 0; h < heads.size(); h++) {
+            together = together.length < all + heads.get(h).all()
+                    ? Arrays.copyOf(together, all + all / 2 + heads.get(h).all())
+                    : together;
+            first[h] = all;
+            for (int i = 0; i < heads.get(h).all(); i++) {
+                if (!isProtected(h, i)) {
+                    together[all++] = rank(h, i);
+                }
+            }
+            free[h] = all - first[h];
+            sizes[h] = heads.get(h).all() - free[h];
+        }
+        first[heads.size()] = all;
+        int wanted = total() - Arrays.stream(sizes).sum();
+        int[] more = plan.shares.split(Math.max(0, wanted), top(together, first, wanted), free);
+        for (int h = 0; h < sizes.length; h++) {
+            sizes[h] += more[h];
+        }
+        areSizesKnown = true;
+        return sizes[kvHead];
+    }
+
+    /** How many of the {@code wanted} highest of all ranks lie in each head, whose own begin at {@code first}. */
+    private static int[] top(long[] ranks, int[] first, int wanted) {
+        int[] top = new int[first.length - 1];
+        int all = first[top.length];
+        if (wanted <= 0) {
+            return top;
+        }
+        long[] ordered = Arrays.copyOf(ranks, all);
+        long last = Ranks.select(ordered, all, all - wanted);
+        int left = wanted;
+        for (int h = 0; h < top.length; h++) {
+            for (int i = first[h]; i < first[h + 1]; i++) {
+                top[h] += ranks[i] > last ? 1 : 0;
+            }
+            left -= top[h];
+        }
+        // Heads may have a rank in common.
+        for (int h = 0; h < top.length; h++) {
+            for (int i = first[h]; i < first[h + 1] && left > 0; i++) {
+                if (ranks[i] == last) {
+                    top[h]++;
+                    left--;
+                }
+            }
+        }
+        return top;
+    }
+
     @Override
     public int choose(int kvHead, int[] staying) {
         HeadTokens head = heads.get(kvHead);
         int all = head.all();
-        int size = sizeAfter(head.stored(), head.seen() - head.own(), head.own());
-        int going = all - size;
+        int going = all - size(kvHead);
         if (going == 1) {
             return allBut(lowest(kvHead, all), all, staying);
         }
@@ -155,8 +286,7 @@ public final class TopTokens implements Retention {
     private long rank(int kvHead, int candidate) {
         int position = heads.get(kvHead).position(candidate);
         float score = importance.isPresent() ? scores[kvHead][candidate] : 0;
-        // Bits of floats that are not negative are in their order.
-        return (long) Float.floatToRawIntBits(Math.max(0f, score)) << 32 | position;
+        return Ranks.rank(score, position);
     }
 
     private int lowest(int kvHead, int all) {
@@ -182,8 +312,7 @@ public final class TopTokens implements Retention {
                 ranks[kvHead][count++] = rank(kvHead, i);
             }
         }
-        Arrays.sort(ranks[kvHead], 0, count);
-        return ranks[kvHead][going - 1];
+        return Ranks.select(ranks[kvHead], count, going - 1);
     }
 
     @Override

@@ -97,6 +97,17 @@ public final class WindowScores implements Importance, WeightObserver {
         }
     }
 
+    /** Adds the sums of a head, as they are without pooling. */
+    void addTo(int kvHead, float[] out) {
+        int slots = heads.get(kvHead).stored();
+        for (int i = 0; i < slots; i++) {
+            out[i] += sums[kvHead][i];
+        }
+        for (int t = 0; t < heads.get(kvHead).own(); t++) {
+            out[slots + t] += sums[kvHead][stored + t];
+        }
+    }
+
     /** Pools the first {@code length} scores; {@code raw} is overwritten with them. */
     private void pool(float[] scores, int length, float[] raw) {
         System.arraycopy(scores, 0, raw, 0, length);

@@ -13,7 +13,10 @@ import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.selection.AccumulatedScores;
 import dev.kvasir.cache.selection.Budget;
+import dev.kvasir.cache.selection.HeadTokens;
+import dev.kvasir.cache.selection.Importance;
 import dev.kvasir.cache.selection.KeptLayer;
+import dev.kvasir.cache.selection.Policy;
 import dev.kvasir.cache.selection.TopTokens;
 import java.util.ArrayList;
 import java.util.List;
@@ -73,14 +76,33 @@ public final class H2oCache implements CacheMethod {
 
     @Override
     public LayerFactory layers(CacheSettings settings, CacheModel model) {
-        TopTokens.Plan plan = plan(settings);
         CacheSpec store = settings.spec("store");
         return KeptLayer.factory(
                 name(),
                 store.method(),
                 model.shape(),
                 Caches.heads(name(), store, model),
-                (layer, heads, movable) -> new TopTokens(heads, Optional.of(new AccumulatedScores(heads)), plan));
+                policy(settings).retention());
+    }
+
+    @Override
+    public Optional<Policy> policy(CacheSettings settings, CacheShape shape) {
+        return Optional.of(policy(settings));
+    }
+
+    private Policy policy(CacheSettings settings) {
+        TopTokens.Plan plan = plan(settings);
+        return new Policy() {
+            @Override
+            public Importance importance(List<HeadTokens> heads) {
+                return new AccumulatedScores(heads);
+            }
+
+            @Override
+            public TopTokens.Plan plan(int layer, boolean movable) {
+                return plan;
+            }
+        };
     }
 
     private TopTokens.Plan plan(CacheSettings settings) {

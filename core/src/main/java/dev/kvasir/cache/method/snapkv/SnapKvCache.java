@@ -1,6 +1,5 @@
 package dev.kvasir.cache.method.snapkv;
 
-import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
@@ -11,11 +10,9 @@ import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.attention.LayerFactory;
-import dev.kvasir.cache.selection.Budget;
 import dev.kvasir.cache.selection.KeptLayer;
-import dev.kvasir.cache.selection.TopTokens;
-import dev.kvasir.cache.selection.WindowScores;
-import java.util.ArrayList;
+import dev.kvasir.cache.selection.Policy;
+import dev.kvasir.cache.selection.WindowPolicy;
 import java.util.List;
 import java.util.Optional;
 
@@ -27,6 +24,9 @@ import java.util.Optional;
  * its own tokens, and the window. A prompt fed in chunks is brought to the budget after each, by the window at the chunk's end:
  * then tokens of earlier chunks may go too, unless the store cannot let single tokens go; such a store keeps what it has, and
  * each chunk chooses among its own tokens. Rolls back to the end of the last prompt.
+ *
+ * <p>With {@code heads=adaptive} the heads of a layer share its budget by where the highest scores lie (Feng et al., Ada-KV,
+ * arXiv 2407.11550).
  *
  * <p>Options {@code budget}, {@code window} and {@code kernel} are the paper's max_capacity_prompt, window_size and kernel_size.
  */
@@ -60,11 +60,7 @@ public final class SnapKvCache implements CacheMethod {
 
     @Override
     public List<CacheOption> options() {
-        List<CacheOption> options = new ArrayList<>(Budget.options("0.25"));
-        options.add(CacheOption.number("window", 32, "last tokens of a prompt, whose attention counts", "at least 1"));
-        options.add(
-                CacheOption.choice("pooling", "max", "how scores of neighbours are pooled", "max", "average", "none"));
-        options.add(CacheOption.number("kernel", 7, "neighbours that are pooled", "odd numbers"));
+        List<CacheOption> options = WindowPolicy.options("0.25", 32);
         options.add(CacheOption.spec("store", "exact(f16)", "what stores the tokens that stay", "exact, block, ..."));
         return options;
     }
@@ -81,46 +77,29 @@ public final class SnapKvCache implements CacheMethod {
 
     @Override
     public LayerFactory layers(CacheSettings settings, CacheModel model) {
-        int window = window(settings);
-        int kernel = settings.number("kernel");
-        if (kernel % 2 == 0) {
-            throw new InvalidInputException("snapkv: kernel=" + kernel + " is not possible, allowed: odd numbers");
-        }
-        WindowScores.Pooling pooling = switch (settings.text("pooling")) {
-            case "max" -> WindowScores.Pooling.MAX;
-            case "average" -> WindowScores.Pooling.AVERAGE;
-            default -> WindowScores.Pooling.NONE;
-        };
         CacheSpec store = settings.spec("store");
-        TopTokens.Plan again = plan(settings, TopTokens.When.PROMPTS_AGAIN);
-        TopTokens.Plan once = plan(settings, TopTokens.When.PROMPTS);
         return KeptLayer.factory(
                 name(),
                 store.method(),
                 model.shape(),
                 Caches.heads(name(), store, model),
-                (layer, heads, movable) -> new TopTokens(
-                        heads, Optional.of(new WindowScores(heads, window, pooling, kernel)), movable ? again : once));
+                WindowPolicy.of(name(), settings, model.shape(), 0).retention());
     }
 
-    private static int window(CacheSettings settings) {
-        int window = settings.number("window");
-        if (window < 1) {
-            throw new InvalidInputException("snapkv: window=" + window + " is not possible, allowed: at least 1");
-        }
-        return window;
+    @Override
+    public Optional<Policy> policy(CacheSettings settings, CacheShape shape) {
+        return Optional.of(WindowPolicy.of(name(), settings, shape, 0));
     }
 
-    private TopTokens.Plan plan(CacheSettings settings, TopTokens.When when) {
-        int window = window(settings);
-        return new TopTokens.Plan(Budget.of(name(), settings, window + 1), 0, window, 0, when);
-    }
-
-    /** Of a prompt of {@code tokens} tokens. */
+    /**
+     * Of a prompt of {@code tokens} tokens. Where heads keep different numbers, it is what they hold if all keep as many: they
+     * keep as many together, and what they hold differs by less than a page of each of their stores.
+     */
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
-        int size = plan(settings, TopTokens.When.PROMPTS_AGAIN).sizeAfter(0, 0, tokens);
-        long indices = KeptLayer.indexBytes(shape.layers() * shape.kvHeads(), size, false);
-        return Caches.estimate(settings.spec("store"), shape, size).plus(new Footprint(0, 0, 0, indices, 0));
+        WindowPolicy policy = WindowPolicy.of(name(), settings, shape, 0);
+        CacheSpec store = settings.spec("store");
+        return KeptLayer.estimate(
+                shape, layer -> policy.slots(layer, tokens), false, (one, slots) -> Caches.estimate(store, one, slots));
     }
 }

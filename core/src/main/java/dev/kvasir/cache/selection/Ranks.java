@@ -1,0 +1,48 @@
+package dev.kvasir.cache.selection;
+
+/** Orders of importance. */
+final class Ranks {
+    private Ranks() {}
+
+    /** A number whose order is that of scores, which are not negative, and among equals that of positions. */
+    static long rank(float score, int position) {
+        // Bits of floats that are not negative are in their order.
+        return (long) Float.floatToRawIntBits(Math.max(0f, score)) << 32 | position;
+    }
+
+    /** The number that would be at {@code index} if the first {@code count} were sorted; reorders them. */
+    static long select(long[] numbers, int count, int index) {
+        int from = 0;
+        int to = count - 1;
+        while (from < to) {
+            long pivot = median(numbers[from], numbers[(from + to) >>> 1], numbers[to]);
+            int low = from;
+            int high = to;
+            while (low <= high) {
+                while (numbers[low] < pivot) {
+                    low++;
+                }
+                while (numbers[high] > pivot) {
+                    high--;
+                }
+                if (low <= high) {
+                    long swapped = numbers[low];
+                    numbers[low++] = numbers[high];
+                    numbers[high--] = swapped;
+                }
+            }
+            if (index <= high) {
+                to = high;
+            } else if (index >= low) {
+                from = low;
+            } else {
+                return numbers[index];
+            }
+        }
+        return numbers[index];
+    }
+
+    private static long median(long a, long b, long c) {
+        return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+    }
+}
