@@ -86,6 +86,14 @@ public interface CacheMethod {
         throw new InvalidInputException(name() + " needs no calibration");
     }
 
+    /**
+     * Bytes that it makes of a model's weights, beside them, for all sequences of the model at once: no part of any cache's
+     * footprint. Throws as {@link #layers}.
+     */
+    default long weightBytes(CacheSettings settings, CacheShape shape) {
+        return 0;
+    }
+
     /** The bytes that a cache of {@code tokens} tokens allocates, by its formula; throws as {@link #layers}. */
     Footprint estimate(CacheSettings settings, CacheShape shape, int tokens);
 }

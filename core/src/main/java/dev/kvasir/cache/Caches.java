@@ -187,6 +187,12 @@ public final class Caches {
         return method(spec.method()).estimate(settings, shape, tokens);
     }
 
+    /** Bytes that the method makes of a model's weights once for all its sequences. Throws as {@link #create}. */
+    public static long weightBytes(CacheSpec spec, CacheShape shape) {
+        return method(spec.method())
+                .weightBytes(new CacheSettings(complete(spec).options()), shape);
+    }
+
     /** The same spec in canonical form, with every option. Throws as {@link #create}, as far as no shape is needed. */
     public static CacheSpec complete(CacheSpec spec) {
         CacheMethod method = method(spec.method());

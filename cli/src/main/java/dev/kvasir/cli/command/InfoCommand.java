@@ -67,6 +67,7 @@ public final class InfoCommand implements Callable<Integer> {
     /**
      * What one cache would allocate.
      *
+     * @param weightBytes made of the model's weights once for all its sequences, not part of the total
      * @param reason why this model cannot use it
      */
     record Need(
@@ -74,6 +75,7 @@ public final class InfoCommand implements Callable<Integer> {
             Optional<Footprint> bytes,
             Optional<Long> total,
             Optional<Double> bitsPerElement,
+            long weightBytes,
             Optional<String> reason) {}
 
     /** The command on these streams. */
@@ -112,6 +114,7 @@ public final class InfoCommand implements Callable<Integer> {
                 at.map(CacheEstimate.AtContext::footprint),
                 at.map(CacheEstimate.AtContext::bytes),
                 at.map(CacheEstimate.AtContext::bitsPerElement),
+                estimate.weightBytes(),
                 estimate.unfit());
     }
 
@@ -141,6 +144,13 @@ public final class InfoCommand implements Callable<Integer> {
             }
         }
         table.print(terminal);
+        for (Need need : report.caches()) {
+            if (need.weightBytes() > 0) {
+                terminal.out()
+                        .println("beside the weights, for all sequences: " + need.cache() + ": "
+                                + Cells.count(need.weightBytes()) + " bytes");
+            }
+        }
         report.caches()
                 .forEach(need -> need.reason()
                         .ifPresent(reason ->

@@ -1,6 +1,7 @@
 package dev.kvasir.cli.command;
 
 import dev.kvasir.InvalidInputException;
+import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.KvCache;
@@ -31,6 +32,9 @@ final class Session implements AutoCloseable {
     private static final int PREFILL_CHUNK = 512;
 
     private final Model model;
+    /** One for all caches, which share what they make of the weights. */
+    private final CacheModel cacheModel;
+
     private final Tokenizer tokenizer;
     private final Workers workers;
     private final PagePool pool;
@@ -38,6 +42,7 @@ final class Session implements AutoCloseable {
 
     private Session(Model model, Tokenizer tokenizer, Workers workers, PagePool pool) {
         this.model = model;
+        this.cacheModel = model.cacheModel();
         this.tokenizer = tokenizer;
         this.workers = workers;
         this.pool = pool;
@@ -128,13 +133,13 @@ final class Session implements AutoCloseable {
 
     /** A new, empty cache. */
     KvCache newCache(CacheSpec spec) {
-        return Caches.create(spec, model.cacheModel(), pool, workers);
+        return Caches.create(spec, cacheModel, pool, workers);
     }
 
     /** A cache that {@link #save} wrote for this model. */
     KvCache load(Path file) throws IOException {
         try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
-            return Caches.load(in, model.fingerprint(), model.cacheModel(), pool, workers);
+            return Caches.load(in, model.fingerprint(), cacheModel, pool, workers);
         }
     }
 

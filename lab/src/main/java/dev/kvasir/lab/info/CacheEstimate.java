@@ -13,9 +13,10 @@ import java.util.Optional;
  * What one cache would need for a model, by its formula.
  *
  * @param contexts one entry per context asked for; empty where the model cannot use the cache
+ * @param weightBytes made of the model's weights, beside them, once for all sequences; no part of what they need
  * @param unfit why the model cannot use it; absent where it can
  */
-public record CacheEstimate(String cache, List<AtContext> contexts, Optional<String> unfit) {
+public record CacheEstimate(String cache, List<AtContext> contexts, long weightBytes, Optional<String> unfit) {
     /**
      * The need of one sequence.
      *
@@ -33,14 +34,16 @@ public record CacheEstimate(String cache, List<AtContext> contexts, Optional<Str
 
     private static CacheEstimate of(CacheSpec spec, CacheShape shape, List<Integer> contexts) {
         List<AtContext> needs = new ArrayList<>();
+        long weights;
         try {
+            weights = Caches.weightBytes(spec, shape);
             for (int tokens : contexts) {
                 Footprint need = Caches.estimate(spec, shape, tokens);
                 needs.add(new AtContext(tokens, need.total(), need, need.bitsPerElement(shape, tokens)));
             }
         } catch (KvasirException e) {
-            return new CacheEstimate(spec.toString(), List.of(), Optional.of(String.valueOf(e.getMessage())));
+            return new CacheEstimate(spec.toString(), List.of(), 0, Optional.of(String.valueOf(e.getMessage())));
         }
-        return new CacheEstimate(spec.toString(), List.copyOf(needs), Optional.empty());
+        return new CacheEstimate(spec.toString(), List.copyOf(needs), weights, Optional.empty());
     }
 }

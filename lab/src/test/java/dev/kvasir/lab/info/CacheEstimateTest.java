@@ -32,6 +32,14 @@ class CacheEstimateTest {
     }
 
     @Test
+    void countsWhatIsMadeOfTheWeightsByItself() {
+        List<CacheEstimate> estimates =
+                CacheEstimate.of(List.of(CacheSpec.parse("xquant"), CacheSpec.parse("exact")), SHAPE, List.of(128));
+        assertThat(estimates.getFirst().weightBytes()).isEqualTo(3L * 2 * 4 * 256 * (512 + 256));
+        assertThat(estimates.getLast().weightBytes()).isZero();
+    }
+
+    @Test
     void saysWhyACacheDoesNotFit() {
         CacheShape odd = new CacheShape(3, 4, 2, 48, 192);
         CacheEstimate estimate = CacheEstimate.of(List.of(CacheSpec.parse("kivi(bits=2, group=32)")), odd, List.of(64))

@@ -150,6 +150,12 @@ public final class XQuantCache implements CacheMethod {
                 pool);
     }
 
+    /** The two factors of either projection (B), in F32. */
+    @Override
+    public long weightBytes(CacheSettings settings, CacheShape shape) {
+        return shape.layers() * XQuantPlan.of(settings, shape).factorBytes();
+    }
+
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
         Footprint layer = XQuantPlan.of(settings, shape).estimate(tokens);

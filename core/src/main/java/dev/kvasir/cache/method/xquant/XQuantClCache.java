@@ -128,6 +128,12 @@ public final class XQuantClCache implements CacheMethod {
         return new DeltaGroup(layers, sum);
     }
 
+    /** The factors of the first layers' projections and the bases of the others' (D), in F32. */
+    @Override
+    public long weightBytes(CacheSettings settings, CacheShape shape) {
+        return DeltaPlan.of(settings, shape).factorBytes();
+    }
+
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
         return DeltaPlan.of(settings, shape).estimate(tokens);

@@ -385,6 +385,38 @@ class XQuantTest {
                 .isEqualTo(3.25);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"xquant", "xquant(variant=b)", "xquant-cl", "xquant-cl(base_layers=2, variant=d)"})
+    void factorsOfTheWeightsAreCountedBesideTheCache(String spec) {
+        CacheShape shape = new CacheShape(4, 4, 2, 32, 128);
+        CacheModel model = model(shape);
+        try (PagePool pool = Steps.pool();
+                KvCache cache = Caches.create(CacheSpec.parse(spec), model, pool, Steps.sequential())) {
+            assertThat(cache.length()).isZero();
+            long held = 0;
+            for (int layer = 0; layer < 4; layer++) {
+                for (String name : List.of("keys ", "values ", "both ")) {
+                    held += heldBytes(
+                            model.projections().derivations().get("xquant " + name + layer, Object.class, () -> 0));
+                }
+            }
+            assertThat(held).isPositive();
+            assertThat(Caches.weightBytes(CacheSpec.parse(spec), shape)).isEqualTo(held);
+            assertThat(pool.usedBytes()).isZero();
+        }
+        assertThat(Caches.weightBytes(CacheSpec.parse("xquant(variant=a)"), shape))
+                .isZero();
+    }
+
+    private static long heldBytes(Object made) {
+        return switch (made) {
+            case Latents latents -> 4L * latents.basis().length;
+            case Latents.Factors factors ->
+                heldBytes(factors.latents()) + factors.rest().data().byteSize();
+            default -> 0;
+        };
+    }
+
     private static Footprint estimate(String spec, CacheShape shape, int tokens) {
         return Caches.estimate(CacheSpec.parse(spec), shape, tokens);
     }
