@@ -241,6 +241,15 @@ public final class Caches {
                 .orElseThrow(() -> unknown("no cache method " + name, name, methods()));
     }
 
+    /** The command that makes the calibration of a method, for a person. */
+    public static String calibratedBy(String name) {
+        return METHODS.stream()
+                .filter(method -> method.name().equals(name))
+                .map(CacheMethod::calibratedBy)
+                .findFirst()
+                .orElse("kvasir calibrate " + name);
+    }
+
     private static InvalidInputException unknown(String problem, String name, List<String> known) {
         String nearest = known.stream()
                 .min(Comparator.comparingInt(candidate -> Spelling.distance(name, candidate)))

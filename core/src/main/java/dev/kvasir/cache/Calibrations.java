@@ -7,7 +7,7 @@ public interface Calibrations {
         throw new Calibration.CalibrationException(
                 method,
                 file.isEmpty()
-                        ? "none comes with this model: make one with kvasir calibrate " + method
+                        ? "none comes with this model: make one with " + Caches.calibratedBy(method)
                         : "files cannot be read here, found file=" + file);
     };
 

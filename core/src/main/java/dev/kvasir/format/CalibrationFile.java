@@ -1,6 +1,7 @@
 package dev.kvasir.format;
 
 import dev.kvasir.InvalidFileException;
+import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.Calibration;
 import dev.kvasir.cache.Calibrations;
 import java.io.IOException;
@@ -47,7 +48,7 @@ public final class CalibrationFile {
             if (file.isEmpty() && !Files.exists(path)) {
                 throw new Calibration.CalibrationException(
                         method,
-                        "none comes with this model: make one with kvasir calibrate " + method + " and name it as "
+                        "none comes with this model: make one with " + Caches.calibratedBy(method) + " and name it as "
                                 + method + "(file=...)");
             }
             return read(path, method, fingerprint);

@@ -525,7 +525,8 @@ class LocretTest {
                 .isInstanceOf(Calibration.CalibrationException.class)
                 .hasMessageContaining("layer.1.w1 must be [512, width], found none");
         assertThatThrownBy(() -> Caches.create(spec, SHAPE, Steps.pool(), Steps.sequential()))
-                .isInstanceOf(Calibration.CalibrationException.class);
+                .isInstanceOf(Calibration.CalibrationException.class)
+                .hasMessageContaining("make one with kvasir train heads");
         assertThatThrownBy(() -> Caches.calibrator(spec, Calibrated.with(SHAPE, Calibrations.NONE), "x"))
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessageContaining("kvasir train heads");
