@@ -205,6 +205,16 @@ public final class KeptLayer implements SingleLayer {
     }
 
     @Override
+    public boolean probes(int more) {
+        return retention.probes(more);
+    }
+
+    @Override
+    public int[] attending() {
+        return retention.attending();
+    }
+
+    @Override
     public Optional<WeightObserver> observer() {
         return retention.observer();
     }

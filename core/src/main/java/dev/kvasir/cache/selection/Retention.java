@@ -61,6 +61,16 @@ public interface Retention {
     /** A step comes, or a block of one; not called inside a worker's part. */
     void open(TokenStates states, Queries queries);
 
+    /** As {@link dev.kvasir.cache.attention.LayerStore#probes}. */
+    default boolean probes(int count) {
+        return false;
+    }
+
+    /** As {@link dev.kvasir.cache.attention.LayerStore#attending}. */
+    default int[] attending() {
+        throw new IllegalStateException("this retention does not probe");
+    }
+
     /** Who sees the step's attention. */
     default Optional<WeightObserver> observer() {
         return Optional.empty();

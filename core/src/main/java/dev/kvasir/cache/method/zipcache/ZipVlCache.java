@@ -5,9 +5,12 @@ import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
+import dev.kvasir.cache.CacheSpec;
+import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.attention.LayerFactory;
+import dev.kvasir.cache.selection.KeptLayer;
 import java.util.List;
 import java.util.Optional;
 
@@ -20,7 +23,8 @@ import java.util.Optional;
  * that can see a column, and the last token, whose output makes the logits. One set serves all heads of a layer. The p tokens
  * attend to each other; the others get zeros, go on through the residual stream, and may matter again in the next layer.
  *
- * <p>Storage is ZipCache's: keys per channel with a range for each set, channel-separable tokenwise values. {@code interval}
+ * <p>{@code cache=drop} is the paper's second version: unimportant tokens are not stored at all, the others in {@code store},
+ * with their positions. Otherwise storage is ZipCache's: keys per channel with a range for each set, channel-separable tokenwise values. {@code interval}
  * decoded tokens make a segment, judged by the last query alone; its share is taken of what it gives to them. A prompt in
  * chunks: the first chunk, and every later one of at least {@code interval} tokens, is probed and chosen from by itself; its
  * important tokens attend to all that is stored too. Rolls back to the last segment.
@@ -74,6 +78,8 @@ public final class ZipVlCache implements CacheMethod {
                 CacheOption.flag("sparse", true, "whether only important tokens of a prompt attend"),
                 CacheOption.number("min_tokens", 256, "prompts of fewer tokens attend in full", "any number"),
                 CacheOption.flag("force_last", true, "whether the last token is always important"),
+                CacheOption.choice("cache", "mixed", "what others than important tokens get: bits_lo, or nothing", "mixed", "drop"),
+                CacheOption.spec("store", "exact(f16)", "what stores the tokens that stay, if others go", "exact, block, ..."),
                 CacheOption.number("seed", 0, "of random probes", "whole numbers"));
     }
 
@@ -85,13 +91,30 @@ public final class ZipVlCache implements CacheMethod {
     @Override
     public LayerFactory layers(CacheSettings settings, CacheModel model) {
         VlPlan plan = VlPlan.of(settings, model.shape());
+        if (drops(settings)) {
+            CacheSpec store = settings.spec("store");
+            return KeptLayer.factory(
+                    name(),
+                    store.method(),
+                    model.shape(),
+                    Caches.heads(name(), store, model),
+                    (layer, heads, movable) -> new VlRetention(plan, heads));
+        }
         return (layer, pages, kernels) -> new VlLayer(plan, pages, kernels);
+    }
+
+    private static boolean drops(CacheSettings settings) {
+        return settings.text("cache").equals("drop");
     }
 
     /** Of a prompt all of whose tokens are important: how many will be, only the model knows. */
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
         ZipPlan plan = VlPlan.of(settings, shape).zip();
+        if (drops(settings)) {
+            return KeptLayer.estimate(
+                    shape, layer -> tokens, true, (one, size) -> Caches.estimate(settings.spec("store"), one, size));
+        }
         return tokens > 1 ? plan.bytes(List.of(tokens), 0) : plan.bytes(List.of(), tokens);
     }
 }

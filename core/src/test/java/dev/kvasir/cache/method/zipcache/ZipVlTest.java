@@ -14,6 +14,7 @@ import dev.kvasir.cache.OneStep;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Steps;
 import dev.kvasir.cache.attention.SequenceCache;
+import dev.kvasir.cache.selection.KeptLayer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -382,6 +383,42 @@ class ZipVlTest {
             }
         }
         assertThat(needed[0]).isLessThan(needed[1] / 2);
+    }
+
+    @Test
+    void droppingHoldsJustTheImportantTokensOfEachLayer() {
+        try (PagePool pool = Steps.pool();
+                SequenceCache cache = create("zipvl(0.9, cache=drop)", SHAPE, pool);
+                SequenceCache mixed = create("zipvl(0.9)", SHAPE, pool)) {
+            assertThat(steps.feed(cache, 300)).isEqualTo(steps.feed(mixed, 300));
+            long before = pool.usedBytes();
+            for (int l = 0; l < 2; l++) {
+                KeptLayer kept = (KeptLayer) cache.store(l);
+                ZipSegment segment = layer(mixed, l).segments().getFirst();
+                List<Integer> important = IntStream.range(0, 300)
+                        .filter(t -> segment.isHigh(0, t))
+                        .boxed()
+                        .toList();
+                for (int h = 0; h < 2; h++) {
+                    int head = h;
+                    assertThat(IntStream.range(0, kept.keys(h).size()).map(slot -> kept.position(head, slot)).boxed())
+                            .containsExactlyElementsOf(important);
+                }
+                int size = important.size();
+                long rows = 2 * 2 * 64 * 64 * 2L * Math.ceilDiv(size, 64);
+                assertThat(kept.footprint().total()).isEqualTo(rows + KeptLayer.indexBytes(2, size, true));
+            }
+            assertThat(before).isEqualTo(cache.footprint().total() + mixed.footprint().total());
+            int judged = cache.store(0).size();
+            for (int i = 0; i < 99; i++) {
+                steps.feed(cache, 1);
+                assertThat(cache.store(0).size()).isEqualTo(judged + i + 1);
+            }
+            steps.feed(cache, 1);
+            assertThat(cache.store(0).size()).isLessThan(judged + 100);
+            float[] expected = steps.expectedByReading(cache, 1);
+            Steps.assertClose(steps.feed(cache, 1), expected, 1e-5);
+        }
     }
 
     @Test
