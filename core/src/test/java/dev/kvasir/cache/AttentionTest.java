@@ -144,7 +144,9 @@ class AttentionTest {
             "vidkv",
             "gear(variant=gear)",
             "zipcache(interval=4000)",
-            "kvquant"
+            "kvquant",
+            "a2ats(window=16)",
+            "quest(budget=48, dense=1)"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;

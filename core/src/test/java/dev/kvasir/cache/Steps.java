@@ -187,6 +187,8 @@ public final class Steps {
     public Queries queries(int layer, int first, int count) {
         float[] queries = rows(layer, 3, first, count, shape.heads() * shape.headDim());
         return new Queries() {
+            private float[] queriesBeforeRope = {};
+
             @Override
             public int count() {
                 return count;
@@ -194,7 +196,10 @@ public final class Steps {
 
             @Override
             public float[] queriesBeforeRope() {
-                return turnedBack(queries, first, count, shape.heads());
+                if (queriesBeforeRope.length == 0) {
+                    queriesBeforeRope = turnedBack(queries, first, count, shape.heads());
+                }
+                return queriesBeforeRope;
             }
 
             @Override
