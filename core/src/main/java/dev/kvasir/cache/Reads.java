@@ -11,8 +11,7 @@ package dev.kvasir.cache;
  * @param indexBytes bytes of the index that says which rows to read
  * @param tableBytes bytes of tables that all sequences share: codebooks
  */
-public record Reads(
-        long steps, long rowsHeld, long rowsAttended, long storeBytes, long indexBytes, long tableBytes) {
+public record Reads(long steps, long rowsHeld, long rowsAttended, long storeBytes, long indexBytes, long tableBytes) {
     /** Nothing read, or not counted. */
     public static final Reads NONE = new Reads(0, 0, 0, 0, 0, 0);
 

@@ -186,7 +186,9 @@ class AttentionTest {
             "xquant(variant=b)",
             "cskv",
             "cskv(bits=4)",
-            "locret(budget=200)"
+            "locret(budget=200)",
+            "a2ats(window=16)",
+            "quest(budget=48, dense=1)"
         }) {
             // Vectors are objects until the JIT has compiled their loops: wait for that, but not for ever.
             long perToken = Long.MAX_VALUE;

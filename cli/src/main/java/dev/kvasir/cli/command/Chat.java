@@ -102,12 +102,13 @@ final class Chat implements AutoCloseable {
         say(CacheLine.of(cache));
         say(String.format(
                 Locale.ROOT,
-                "codes %,d, scales %,d, windows %,d, indices %,d, codebooks %,d",
+                "codes %,d, scales %,d, windows %,d, indices %,d, codebooks %,d, second tier %,d",
                 bytes.codes(),
                 bytes.scales(),
                 bytes.windows(),
                 bytes.indices(),
-                bytes.codebooks()));
+                bytes.codebooks(),
+                bytes.secondTier()));
     }
 
     private void save(String file) throws IOException {

@@ -139,7 +139,7 @@ public final class InfoCommand implements Callable<Integer> {
                 table.row(List.of(
                         need.cache(),
                         Cells.count(need.total().get()),
-                        new ByteSize(need.total().get()).toString(),
+                        need.bytes().map(InfoCommand::size).orElse("-"),
                         need.bitsPerElement().map(Cells::bits).orElse("-")));
             }
         }
@@ -155,6 +155,11 @@ public final class InfoCommand implements Callable<Integer> {
                 .forEach(need -> need.reason()
                         .ifPresent(reason ->
                                 terminal.out().println("not for this model: " + need.cache() + ": " + reason)));
+    }
+
+    private static String size(Footprint bytes) {
+        String all = new ByteSize(bytes.total()).toString();
+        return bytes.secondTier() == 0 ? all : all + ", first tier " + new ByteSize(bytes.firstTier());
     }
 
     private void line(String name, String value) {

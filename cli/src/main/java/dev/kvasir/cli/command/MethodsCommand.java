@@ -6,6 +6,7 @@ import dev.kvasir.cache.CacheOption;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Caches;
+import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cli.Table;
 import dev.kvasir.cli.Terminal;
@@ -160,8 +161,11 @@ public final class MethodsCommand implements Runnable {
 
     private static String bits(CacheMethod method) {
         try {
-            return Cells.bits(Caches.estimate(new CacheSpec(method.name(), Map.of()), SHAPE, TOKENS)
-                    .bitsPerElement(SHAPE, TOKENS));
+            Footprint bytes = Caches.estimate(new CacheSpec(method.name(), Map.of()), SHAPE, TOKENS);
+            String all = Cells.bits(bytes.bitsPerElement(SHAPE, TOKENS));
+            return bytes.secondTier() == 0
+                    ? all
+                    : all + ", first tier " + Cells.bits(bytes.firstTierBitsPerElement(SHAPE, TOKENS));
         } catch (InvalidInputException e) {
             // Its defaults do not fit this shape.
             return "-";

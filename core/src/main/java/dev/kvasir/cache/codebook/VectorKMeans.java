@@ -147,7 +147,15 @@ public record VectorKMeans(float[][] centres, double[] objectives, int[] sizes) 
             Arrays.fill(sizes, 0);
             for (int panel = 0; panel * LANES < count; panel++) {
                 kernels.dots(
-                        centres, 0, dimensions, clusters, panels, panel * LANES * dimensions, dimensions, products, 0,
+                        centres,
+                        0,
+                        dimensions,
+                        clusters,
+                        panels,
+                        panel * LANES * dimensions,
+                        dimensions,
+                        products,
+                        0,
                         LANES);
                 for (int lane = 0; lane < Math.min(LANES, count - panel * LANES); lane++) {
                     int best = 0;

@@ -37,7 +37,7 @@ public final class Chosen {
 
     /** Whether a slot is marked. */
     public boolean isMarked(int slot) {
-        return (bits[slot / WORD] >>> slot & 1) != 0;
+        return ((bits[slot / WORD] >>> slot) & 1) != 0;
     }
 
     /** Lists the marked slots. */

@@ -26,8 +26,7 @@ public final class LookupGroup implements LayerGroup {
      * @param denseLayers first layers that read every token, and have no index
      * @param indexes makes what chooses
      */
-    public record Plan(
-            String user, LookupStore store, Optional<String> tier, int denseLayers, IndexFactory indexes) {}
+    public record Plan(String user, LookupStore store, Optional<String> tier, int denseLayers, IndexFactory indexes) {}
 
     /** Makes the empty index of a layer. */
     @FunctionalInterface

@@ -42,11 +42,7 @@ public final class LookupLayer implements LayerStore {
     private boolean choosing;
 
     LookupLayer(
-            LookupGroup.Plan plan,
-            CacheShape shape,
-            SecondTier tier,
-            LayerStore store,
-            Optional<TokenIndex> index) {
+            LookupGroup.Plan plan, CacheShape shape, SecondTier tier, LayerStore store, Optional<TokenIndex> index) {
         this.plan = plan;
         this.shape = shape;
         this.tier = tier;
@@ -107,7 +103,7 @@ public final class LookupLayer implements LayerStore {
     @Override
     public void open(TokenStates states, Queries queries) {
         store.open(states, queries);
-        position = states.firstPosition();
+        position = store.size();
         count = states.count();
         choosing = count == 1 && index.isPresent() && index.get().chooses(position);
         if (count == 1) {
@@ -205,8 +201,8 @@ public final class LookupLayer implements LayerStore {
         if (index.isPresent()) {
             index.get().end();
             if (store.size() != position + count) {
-                throw new InvalidInputException(plan.user() + " cannot store in "
-                        + plan.store().spec().method() + ", which drops tokens");
+                throw new InvalidInputException(
+                        plan.user() + " cannot store in " + plan.store().spec().method() + ", which drops tokens");
             }
         }
     }

@@ -53,19 +53,17 @@ public record LookupStore(CacheSpec spec) {
         return Caches.layers(user, spec, model);
     }
 
-    /** Bytes of {@code layers} layers of which some tokens are read. */
-    public Footprint estimateRead(CacheShape shape, int layers, int tokens) {
-        if (byRows()) {
-            long head = TokenRows.bytes(element(), shape.headDim(), tokens);
-            return new Footprint(head * layers * shape.kvHeads(), 0, 0, 0, 0);
+    /** Bytes of all layers, of which the first {@code dense} are always read as a whole. */
+    public Footprint estimate(CacheShape shape, int dense, int tokens) {
+        if (!byRows() || dense == shape.layers()) {
+            return Caches.estimate(spec, shape, tokens);
         }
-        return estimateWhole(shape, layers, tokens);
-    }
-
-    /** Bytes of {@code layers} layers that are always read as a whole. */
-    public Footprint estimateWhole(CacheShape shape, int layers, int tokens) {
-        CacheShape some = new CacheShape(
-                layers, shape.heads(), shape.kvHeads(), shape.headDim(), shape.hiddenSize());
-        return Caches.estimate(spec, some, tokens);
+        long head = TokenRows.bytes(element(), shape.headDim(), tokens);
+        Footprint rows = new Footprint(head * (shape.layers() - dense) * shape.kvHeads(), 0, 0, 0, 0);
+        if (dense == 0) {
+            return rows;
+        }
+        CacheShape whole = new CacheShape(dense, shape.heads(), shape.kvHeads(), shape.headDim(), shape.hiddenSize());
+        return rows.plus(Caches.estimate(spec, whole, tokens));
     }
 }

@@ -24,7 +24,7 @@ public final class Threshold {
             for (int i = 0; i < count; i++) {
                 int ordered = ordered(scores[offset + i]);
                 if ((ordered & mask) == key) {
-                    bins[ordered >>> shift & 0xff] += weights[i];
+                    bins[(ordered >>> shift) & 0xff] += weights[i];
                 }
             }
             int bin = BINS - 1;

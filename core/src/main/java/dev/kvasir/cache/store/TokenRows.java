@@ -71,7 +71,9 @@ public final class TokenRows {
 
     /** Bytes that {@link #reserve} would take. */
     public long wantedBytes(int tokens) {
-        return tokens == 0 ? 0 : pages.wantedBytes(pagesFor(size + tokens), size / PAGE_TOKENS, pagesFor(size + tokens));
+        return tokens == 0
+                ? 0
+                : pages.wantedBytes(pagesFor(size + tokens), size / PAGE_TOKENS, pagesFor(size + tokens));
     }
 
     /** Makes room for {@code tokens} more tokens. */
@@ -91,7 +93,8 @@ public final class TokenRows {
             MemorySegment page = pages.page(size / PAGE_TOKENS);
             long at = key(size);
             kernels.encode(element, newKeys, offset + t * stride, headDim, page, at);
-            kernels.encode(element, newValues, offset + t * stride, headDim, page, at + (long) headDim * element.bytes());
+            kernels.encode(
+                    element, newValues, offset + t * stride, headDim, page, at + (long) headDim * element.bytes());
             size++;
         }
     }

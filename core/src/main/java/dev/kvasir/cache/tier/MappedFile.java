@@ -102,7 +102,8 @@ final class MappedFile implements PageSource, AutoCloseable {
             extent = channel.map(FileChannel.MapMode.READ_WRITE, length, bytes, arena);
         } catch (IOException e) {
             giveUp();
-            throw new TierException(path, "cannot grow from " + length + " by " + bytes + " bytes: " + e.getMessage(), e);
+            throw new TierException(
+                    path, "cannot grow from " + length + " by " + bytes + " bytes: " + e.getMessage(), e);
         }
         length += bytes;
         used = 0;

@@ -13,8 +13,7 @@ class VectorKMeansTest {
     private final Random random = new Random(8);
 
     private static VectorKMeans fit(float[] points, int dimensions, int clusters, long seed) {
-        return VectorKMeans.fit(
-                points, points.length / dimensions, dimensions, clusters, LIMITS, seed, Kernels.best());
+        return VectorKMeans.fit(points, points.length / dimensions, dimensions, clusters, LIMITS, seed, Kernels.best());
     }
 
     private float[] gaussian(int count) {
@@ -30,7 +29,8 @@ class VectorKMeansTest {
         float[] points = gaussian(900 * 24);
         VectorKMeans one = fit(points, 24, 40, 5);
         assertThat(fit(points, 24, 40, 5).centres()).isDeepEqualTo(one.centres());
-        assertThat(Arrays.deepEquals(fit(points, 24, 40, 6).centres(), one.centres())).isFalse();
+        assertThat(Arrays.deepEquals(fit(points, 24, 40, 6).centres(), one.centres()))
+                .isFalse();
     }
 
     @Test

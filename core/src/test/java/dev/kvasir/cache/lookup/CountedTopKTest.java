@@ -29,7 +29,8 @@ class CountedTopKTest {
     private static void sorted(int[] ids, int from, int to, float[] table, int offset, int k, BitSet marks) {
         IntStream.range(from, to)
                 .boxed()
-                .sorted(Comparator.<Integer>comparingDouble(t -> 0.0 - table[offset + ids[t]]).thenComparing(t -> t))
+                .sorted(Comparator.<Integer>comparingDouble(t -> 0.0 - table[offset + ids[t]])
+                        .thenComparing(t -> t))
                 .limit(k)
                 .forEach(marks::set);
     }
@@ -47,7 +48,9 @@ class CountedTopKTest {
                 float[] table = new float[heads * count];
                 for (int i = 0; i < table.length; i++) {
                     // Coarse scores tie often; zeros of both signs are equal.
-                    table[i] = trial % 2 == 0 ? (float) random.nextGaussian() : (random.nextInt(7) - 3) * 0.5f * (i % 2 == 0 ? 1 : -1);
+                    table[i] = trial % 2 == 0
+                            ? (float) random.nextGaussian()
+                            : (random.nextInt(7) - 3) * 0.5f * (i % 2 == 0 ? 1 : -1);
                 }
                 int from = random.nextInt(tokens);
                 int to = from + random.nextInt(tokens - from + 1);

@@ -50,7 +50,8 @@ class SecondTierTest {
             for (int i = 0; i < pages.size(); i++) {
                 Page page = pages.get(i);
                 assertThat(page.bytes().get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) i);
-                assertThat(page.bytes().get(ValueLayout.JAVA_BYTE, page.size() - 1)).isEqualTo((byte) i);
+                assertThat(page.bytes().get(ValueLayout.JAVA_BYTE, page.size() - 1))
+                        .isEqualTo((byte) i);
                 tier.pool().release(page);
             }
             assertThat(memory.usedBytes()).isZero();

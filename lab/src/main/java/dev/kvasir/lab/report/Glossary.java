@@ -23,7 +23,7 @@ final class Glossary {
                 page,
                 "Bits per element",
                 "All bytes the cache has allocated at the end of a window (codes, scales, exact windows, indices,"
-                        + " codebooks), over the elements of K and V it stands for.");
+                        + " codebooks, a second tier), over the elements of K and V it stands for.");
         entry(page, "Cache bytes, bytes per token", "The same bytes, as a whole and divided by the window's tokens.");
         entry(page, "Peak RSS", peakText(exact.speed().peakRssScope()));
         entry(

@@ -6,6 +6,7 @@ import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.KvCache;
 import dev.kvasir.cache.PagePool;
+import dev.kvasir.cache.Reads;
 import dev.kvasir.model.Decoder;
 import dev.kvasir.model.Model;
 import dev.kvasir.tensor.Workers;
@@ -103,6 +104,11 @@ public final class EngineModel implements StepModel {
         @Override
         public double bitsPerElement() {
             return cache.length() == 0 ? 0 : cache.footprint().bitsPerElement(cache.shape(), cache.length());
+        }
+
+        @Override
+        public Reads reads() {
+            return cache.reads();
         }
 
         @Override

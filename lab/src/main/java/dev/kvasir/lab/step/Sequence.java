@@ -2,6 +2,7 @@ package dev.kvasir.lab.step;
 
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Footprint;
+import dev.kvasir.cache.Reads;
 
 /** One text on its way through a model, remembered in one cache. */
 public interface Sequence extends AutoCloseable {
@@ -23,6 +24,11 @@ public interface Sequence extends AutoCloseable {
 
     /** Bits the cache holds now for each element of K and V; 0 while it is empty. */
     double bitsPerElement();
+
+    /** What its steps of one token have read, of a cache that reads only some tokens; a fork counts from nothing. */
+    default Reads reads() {
+        return Reads.NONE;
+    }
 
     /** A second sequence that stands where this one does. */
     Sequence fork();

@@ -86,8 +86,12 @@ public final class A2AtsCache implements CacheMethod {
                                 + " context, at most 4096",
                         "0, 16 to 65536"),
                 CacheOption.choice(
-                        "metric", "query", "what code vectors are fitted in: the queries' metric, or none", "query",
+                        "metric",
+                        "query",
+                        "what code vectors are fitted in: the queries' metric, or none",
+                        "query",
                         "plain"),
+                CacheOption.number("dense", 0, "first layers that read everything; not in the paper", "0 and more"),
                 CacheOption.spec(
                         "store", "exact(dtype=f16)", "what holds the tokens in the second tier", "a cache that can"),
                 new CacheOption(
@@ -114,8 +118,8 @@ public final class A2AtsCache implements CacheMethod {
                         name(),
                         new LookupStore(settings.spec("store")),
                         Optional.of(settings.text("tier")),
-                        0,
-                        (layer, pool, unused) -> new CodeIndex(
+                        options.dense(),
+                        (layer, pool, _) -> new CodeIndex(
                                 options, model.shape(), rotary, far, tables.layer(layer), choosers, pool)),
                 model);
     }
@@ -137,11 +141,10 @@ public final class A2AtsCache implements CacheMethod {
 
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
-        A2AtsOptions.of(settings);
-        long codes = TokenCodes.bytes(tokens) * shape.layers() * shape.kvHeads();
-        return new LookupStore(settings.spec("store"))
-                .estimateRead(shape, shape.layers(), tokens)
+        int dense = Math.min(A2AtsOptions.of(settings).dense(), shape.layers());
+        LookupStore store = new LookupStore(settings.spec("store"));
+        return store.estimate(shape, dense, tokens)
                 .inSecondTier()
-                .plus(new Footprint(0, 0, 0, codes, 0));
+                .plus(new Footprint(0, 0, 0, TokenCodes.bytes(tokens) * (shape.layers() - dense) * shape.kvHeads(), 0));
     }
 }

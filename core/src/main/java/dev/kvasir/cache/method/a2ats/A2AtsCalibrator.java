@@ -48,9 +48,8 @@ final class A2AtsCalibrator implements Calibrator {
         this.fingerprint = fingerprint;
         shape = model.shape();
         width = shape.kvHeads() * shape.headDim();
-        int codes = options.codes() > 0
-                ? options.codes()
-                : A2AtsOptions.suitable(model.contextLength(), Integer.MAX_VALUE);
+        int codes =
+                options.codes() > 0 ? options.codes() : A2AtsOptions.suitable(model.contextLength(), Integer.MAX_VALUE);
         capacity = Math.multiplyExact(codes, KEYS_PER_CODE);
         int n = shape.headDim();
         moments = new double[shape.layers()][shape.kvHeads()][n][n];

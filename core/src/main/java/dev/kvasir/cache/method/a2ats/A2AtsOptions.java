@@ -13,8 +13,9 @@ import dev.kvasir.cache.CacheSettings;
  * @param share of all tokens that each query head reads beside them
  * @param codes code vectors of a KV head; 0 for as many as suit the model
  * @param queryAware whether code vectors are fitted in the queries' metric
+ * @param dense first layers that read everything
  */
-record A2AtsOptions(int window, int far, int sinks, double share, int codes, boolean queryAware) {
+record A2AtsOptions(int window, int far, int sinks, double share, int codes, boolean queryAware, int dense) {
     static final String NAME = "a2ats";
     /** Code vectors that two bytes can name. */
     static final int MOST_CODES = 1 << 16;
@@ -30,18 +31,24 @@ record A2AtsOptions(int window, int far, int sinks, double share, int codes, boo
             throw new InvalidInputException(NAME + ": window=0 would not read the newest token, allowed: 1 and more");
         }
         if (far < window) {
-            throw new InvalidInputException(
-                    NAME + ": b=" + far + " is nearer than the window of " + window + " tokens, allowed: that and more");
+            throw new InvalidInputException(NAME + ": b=" + far + " is nearer than the window of " + window
+                    + " tokens, allowed: that and more");
         }
         if (share > 1) {
             throw new InvalidInputException(NAME + ": f=" + settings.text("f") + " is not possible, allowed: 0 to 1");
         }
         if (codes != 0 && (codes < FEWEST_CODES || codes > MOST_CODES)) {
-            throw new InvalidInputException(NAME + ": codes=" + codes + " is not possible, allowed: 0, " + FEWEST_CODES
-                    + " to " + MOST_CODES);
+            throw new InvalidInputException(
+                    NAME + ": codes=" + codes + " is not possible, allowed: 0, " + FEWEST_CODES + " to " + MOST_CODES);
         }
         return new A2AtsOptions(
-                window, far, settings.number("sinks"), share, codes, settings.text("metric").equals("query"));
+                window,
+                far,
+                settings.number("sinks"),
+                share,
+                codes,
+                settings.text("metric").equals("query"),
+                settings.number("dense"));
     }
 
     /** The relative position that far keys are scored at: no model has learnt one beyond its context. */

@@ -49,7 +49,8 @@ final class A2AtsTables {
         for (int h = 0; h < metrics.size(); h++) {
             for (int i = 0; i < n; i++) {
                 for (int j = 0; j <= i; j++) {
-                    lower[h * packed + i * (i + 1) / 2 + j] = (float) metrics.get(h).lower()[i][j];
+                    lower[h * packed + i * (i + 1) / 2 + j] =
+                            (float) metrics.get(h).lower()[i][j];
                 }
             }
         }
@@ -108,9 +109,7 @@ final class A2AtsTables {
     private static int count(Calibration calibration, A2AtsOptions options, String tensor) {
         Tensor codes = calibration.tensors().get(tensor);
         int found = codes != null && codes.shape().size() == 3 ? codes.shape().get(1) : 0;
-        boolean good = options.codes() == 0
-                ? found >= 1 && found <= A2AtsOptions.MOST_CODES
-                : found == options.codes();
+        boolean good = options.codes() == 0 ? found >= 1 && found <= A2AtsOptions.MOST_CODES : found == options.codes();
         if (!good) {
             throw new CalibrationException(
                     A2AtsOptions.NAME,

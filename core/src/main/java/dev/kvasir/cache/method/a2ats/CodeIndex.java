@@ -108,8 +108,7 @@ final class CodeIndex implements TokenIndex {
         float[] table = scratch.tile(rows * codebook.codes());
         codebook.scores(turned, kvHead * rows * shape.headDim(), rows, table);
         CountedTopK chooser = choosers.take();
-        chooser.mark(
-                codes[kvHead], first(), last(position), codebook.codes(), table, rows, wanted(position), chosen);
+        chooser.mark(codes[kvHead], first(), last(position), codebook.codes(), table, rows, wanted(position), chosen);
         choosers.giveBack(chooser);
         chosen.mark(0, first());
         chosen.mark(last(position), position);

@@ -95,7 +95,17 @@ final class KeyCodebook {
         for (int first = 0; first < codes; first += PANEL) {
             int width = width(first);
             kernels.sums(
-                    x, offset, stride, rows, panels, first * headDim, width, headDim, width, out, outOffset + first,
+                    x,
+                    offset,
+                    stride,
+                    rows,
+                    panels,
+                    first * headDim,
+                    width,
+                    headDim,
+                    width,
+                    out,
+                    outOffset + first,
                     codes);
         }
     }
@@ -114,7 +124,17 @@ final class KeyCodebook {
             int run = Math.min(KEYS, count - done);
             java.util.Arrays.fill(turned, 0, run * headDim, 0f);
             kernels.sums(
-                    keys, offset + done * stride, stride, run, metric, 0, headDim, headDim, headDim, turned, 0,
+                    keys,
+                    offset + done * stride,
+                    stride,
+                    run,
+                    metric,
+                    0,
+                    headDim,
+                    headDim,
+                    headDim,
+                    turned,
+                    0,
                     headDim);
             for (int r = 0; r < run; r++) {
                 System.arraycopy(minusHalfNorms, 0, closeness, r * codes, codes);

@@ -57,7 +57,7 @@ final class PageChooser {
         int left = threshold.left();
         for (int page = 0; page < pages; page++) {
             int order = threshold.compare(scores[row * pages + page]);
-            if (order > 0 || order == 0 && left-- > 0) {
+            if (order > 0 || (order == 0 && left-- > 0)) {
                 chosen.mark(page * pageTokens, (page + 1) * pageTokens);
             }
         }

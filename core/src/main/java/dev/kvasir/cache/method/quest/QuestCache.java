@@ -52,7 +52,8 @@ public final class QuestCache implements CacheMethod {
                         + " each key channel in a page bound every score in it: a look at the bounds, a sixteenth of the"
                         + " keys and values, says which pages are worth reading.",
                 "the store's and 16 / page for the bounds",
-                List.of("self-attention up to 7.03 times, end-to-end latency up to 2.23 times lower, at negligible loss"),
+                List.of(
+                        "self-attention up to 7.03 times, end-to-end latency up to 2.23 times lower, at negligible loss"),
                 List.of());
     }
 
@@ -90,11 +91,10 @@ public final class QuestCache implements CacheMethod {
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
         QuestOptions options = QuestOptions.of(settings);
-        LookupStore store = new LookupStore(settings.spec("store"));
         int dense = Math.min(options.dense(), shape.layers());
-        int read = shape.layers() - dense;
-        long bounds = ChannelBounds.bytes(shape.headDim(), options.page(), tokens) * read * shape.kvHeads();
-        Footprint indexed = store.estimateRead(shape, read, tokens).plus(new Footprint(0, 0, 0, bounds, 0));
-        return dense == 0 ? indexed : indexed.plus(store.estimateWhole(shape, dense, tokens));
+        long bounds = ChannelBounds.bytes(shape.headDim(), options.page(), tokens) * shape.kvHeads();
+        return new LookupStore(settings.spec("store"))
+                .estimate(shape, dense, tokens)
+                .plus(new Footprint(0, 0, 0, bounds * (shape.layers() - dense), 0));
     }
 }

@@ -31,6 +31,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
@@ -58,6 +59,14 @@ class A2AtsTest {
 
     private static SequenceCache create(String spec, PagePool pool) {
         return create(spec, SHAPE, CALIBRATION, pool);
+    }
+
+    private static Calibration.Tensor tensor(Calibration calibration, String name) {
+        return Objects.requireNonNull(calibration.tensors().get(name));
+    }
+
+    private static int codes() {
+        return tensor(CALIBRATION, "codes.0").shape().get(1);
     }
 
     private static LookupLayer layer(KvCache cache, int layer) {
@@ -109,7 +118,8 @@ class A2AtsTest {
             PlainA2Ats plain = new PlainA2Ats(shape, calibration, 2048);
             Steps made = new Steps(shape, random.nextLong());
             try (PagePool pool = Steps.pool();
-                    SequenceCache cache = create("a2ats(store=exact(f32), " + options + ")", shape, calibration, pool)) {
+                    SequenceCache cache =
+                            create("a2ats(store=exact(f32), " + options + ")", shape, calibration, pool)) {
                 made.feed(cache, 170 + random.nextInt(60));
                 for (int i = 0; i < 3; i++) {
                     int position = cache.length();
@@ -117,13 +127,22 @@ class A2AtsTest {
                     float[] expected = new float[found.length];
                     for (int l = 0; l < shape.layers(); l++) {
                         int[][] read = plain.read(
-                                made.states(l, 0, position + 1), made.queries(l, position, 1), l, position, window, sinks,
+                                made.states(l, 0, position + 1),
+                                made.queries(l, position, 1),
+                                l,
+                                position,
+                                window,
+                                sinks,
                                 share);
                         for (int h = 0; h < shape.kvHeads(); h++) {
                             assertThat(layer(cache, l).lastRead(h)).isEqualTo(read[h]);
                         }
                         plain.attend(
-                                made.states(l, 0, position + 1), made.queries(l, position, 1), position, read, expected,
+                                made.states(l, 0, position + 1),
+                                made.queries(l, position, 1),
+                                position,
+                                read,
+                                expected,
                                 l * shape.heads() * shape.headDim());
                     }
                     Steps.assertClose(found, expected, 1e-5);
@@ -142,7 +161,10 @@ class A2AtsTest {
             int wanted = (int) Math.floor(0.1 * 301);
             for (int h = 0; h < 2; h++) {
                 int[] read = layer(cache, 0).lastRead(h);
-                assertThat(read).contains(0, 1, 2, 3, 4, 5).contains(281, 290, 299).isSorted();
+                assertThat(read)
+                        .contains(0, 1, 2, 3, 4, 5)
+                        .contains(281, 290, 299)
+                        .isSorted();
                 // The step's own token is the window's twentieth.
                 int beside = read.length - 6 - 19;
                 assertThat(beside).isBetween(wanted, 3 * wanted);
@@ -172,11 +194,10 @@ class A2AtsTest {
                 }
             }
             Reads reads = cache.reads();
-            int codes = CALIBRATION.tensors().get("codes.0").shape().get(1);
             assertThat(reads.rowsAttended()).isEqualTo(rows);
             assertThat(reads.storeBytes()).isEqualTo(rows * 2 * 64 * 2);
             assertThat(reads.indexBytes()).isEqualTo(index);
-            assertThat(reads.tableBytes()).isEqualTo(3L * 2 * 2 * codes * 64 * 4);
+            assertThat(reads.tableBytes()).isEqualTo(3L * 2 * 2 * codes() * 64 * 4);
             assertThat(reads.bytesPerStep())
                     .isEqualTo((reads.storeBytes() + reads.indexBytes() + reads.tableBytes()) / 3.0);
             try (KvCache fork = cache.fork()) {
@@ -194,7 +215,11 @@ class A2AtsTest {
             long touched = 0;
             for (int l = 0; l < 2; l++) {
                 for (int h = 0; h < 2; h++) {
-                    touched += 32 * Arrays.stream(layer(cache, l).lastRead(h)).map(slot -> slot / 32).distinct().count();
+                    touched += 32
+                            * Arrays.stream(layer(cache, l).lastRead(h))
+                                    .map(slot -> slot / 32)
+                                    .distinct()
+                                    .count();
                 }
             }
             double rowBytes = layer(cache, 0).footprint().secondTier() / 641.0 / 2;
@@ -219,10 +244,12 @@ class A2AtsTest {
                     assertThat(found.secondTier()).isEqualTo(2L * 2 * 64 * 2 * 64 * 2 * Math.ceilDiv(tokens, 64));
                     assertThat(pool.usedBytes()).isEqualTo(file ? found.firstTier() : found.total());
                 }
-                // Whole pages of 64 rows and of 512 codes: 16 bits in the second tier, 0.125 in the first, for heads of 64.
+                // Whole pages of 64 rows and of 512 codes: 16 bits in the second tier, 0.125 in the first, for heads of
+                // 64.
                 steps.feed(cache, 1536 - cache.length());
                 assertThat(cache.footprint().bitsPerElement(SHAPE, 1536)).isEqualTo(16.125);
-                assertThat(cache.footprint().firstTierBitsPerElement(SHAPE, 1536)).isEqualTo(0.125);
+                assertThat(cache.footprint().firstTierBitsPerElement(SHAPE, 1536))
+                        .isEqualTo(0.125);
             }
             assertThat(pool.usedBytes()).isZero();
             try (var left = Files.list(folder)) {
@@ -300,8 +327,15 @@ class A2AtsTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "kivi(residual=32)", "block(q5_0)", "gear(group=32)", "saq(segment=32)", "turboquant", "bfp",
-                "qserve(smooth=false)", "rotatekv(reorder=off)", "exact(bf16)"
+                "kivi(residual=32)",
+                "block(q5_0)",
+                "gear(group=32)",
+                "saq(segment=32)",
+                "turboquant",
+                "bfp",
+                "qserve(smooth=false)",
+                "rotatekv(reorder=off)",
+                "exact(bf16)"
             })
     void anyStoreThatKeepsEveryTokenServes(String store) {
         try (PagePool pool = Steps.pool();
@@ -375,7 +409,7 @@ class A2AtsTest {
     @Test
     void savedCodesOfAnotherCodebookAreRefused() throws IOException {
         Calibration other = Calibrated.calibration(SHAPE, CacheSpec.parse("a2ats(codes=32)"));
-        assertThat(CALIBRATION.tensors().get("codes.0").shape().get(1)).isEqualTo(16);
+        assertThat(codes()).isEqualTo(16);
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         try (PagePool pool = Steps.pool();
                 KvCache cache = create("a2ats", SHAPE, other, pool)) {
@@ -398,8 +432,8 @@ class A2AtsTest {
     void equalTextsGiveEqualCalibrations() {
         Calibration again = calibration(SHAPE);
         for (String name : CALIBRATION.tensors().keySet()) {
-            assertThat(again.tensors().get(name).data())
-                    .isEqualTo(CALIBRATION.tensors().get(name).data());
+            assertThat(tensor(again, name).data())
+                    .isEqualTo(tensor(CALIBRATION, name).data());
         }
     }
 

@@ -158,14 +158,12 @@ class KeyCodebookTest {
         ToDoubleFunction<Integer> looks = i -> i % 4 == 0 ? 2 : 0.5;
         QueryMetric aware = metric(gaussian(2000, looks));
         float[][] learnt = gaussian(6000, i -> 1);
-        double[] found = new double[3];
-        double[] plain = new double[3];
         KeyCodebook withMetric = fit(learnt, aware, 256);
         KeyCodebook without = fit(learnt, QueryMetric.plain(D), 256);
         float[][] keys = gaussian(2000, i -> 1);
         float[][] queries = gaussian(40, looks);
-        found = measure(withMetric, keys, queries);
-        plain = measure(without, keys, queries);
+        double[] found = measure(withMetric, keys, queries);
+        double[] plain = measure(without, keys, queries);
         assertThat(found[0]).isLessThan(0.9 * plain[0]);
         assertThat(found[1]).isGreaterThan(plain[1]);
         // What it costs, and may cost: keys themselves are farther from their vectors.
@@ -196,7 +194,7 @@ class KeyCodebookTest {
         float[][] elsewhere = new float[3000][D];
         for (int t = 0; t < before.length; t++) {
             for (int i = 0; i < D; i++) {
-                before[t][i] += kinds[random.nextInt(60) * 0 + t % 60][i];
+                before[t][i] += kinds[t % 60][i];
             }
             // Texts of 300 tokens to learn from; another one at positions that were never seen.
             rotary.rotate(t % 300, 1, before[t], 0, after[t], 0);
@@ -251,7 +249,9 @@ class KeyCodebookTest {
                 assertThat(codes(codebook, new float[][] {vectors[kind]})).containsExactly(kind);
                 // The query at 1500, the key at a distance of 512: the score told is the exact one.
                 assertThat((double) table[kind])
-                        .isCloseTo(score(rotary, q, 1500, vectors[kind], 1500 - far), org.assertj.core.data.Offset.offset(2e-3));
+                        .isCloseTo(
+                                score(rotary, q, 1500, vectors[kind], 1500 - far),
+                                org.assertj.core.data.Offset.offset(2e-3));
                 int position = random.nextInt(1400);
                 windowed += square(table[kind] - score(rotary, q, 1500, vectors[kind], position));
                 for (int i = 0; i < D; i++) {

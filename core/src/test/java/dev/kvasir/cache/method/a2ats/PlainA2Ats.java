@@ -6,6 +6,7 @@ import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.Objects;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 
@@ -13,17 +14,25 @@ import java.util.stream.IntStream;
 final class PlainA2Ats {
     private final CacheShape shape;
     private final int far;
+    private final double theta;
     private final float[][] codes;
     private final float[][] metrics;
 
     PlainA2Ats(CacheShape shape, Calibration calibration, int far) {
+        this(shape, calibration, far, 10_000);
+    }
+
+    PlainA2Ats(CacheShape shape, Calibration calibration, int far, double theta) {
+        this.theta = theta;
         this.shape = shape;
         this.far = far;
         codes = new float[shape.layers()][];
         metrics = new float[shape.layers()][];
         for (int l = 0; l < codes.length; l++) {
-            codes[l] = calibration.tensors().get("codes." + l).data();
-            metrics[l] = calibration.tensors().get("metric." + l).data();
+            codes[l] = Objects.requireNonNull(calibration.tensors().get("codes." + l))
+                    .data();
+            metrics[l] = Objects.requireNonNull(calibration.tensors().get("metric." + l))
+                    .data();
         }
     }
 
@@ -89,7 +98,7 @@ final class PlainA2Ats {
         int half = shape.headDim() / 2;
         double[] out = new double[2 * half];
         for (int i = 0; i < half; i++) {
-            double angle = position * Math.pow(10_000, -(double) i / half);
+            double angle = position * Math.pow(theta, -(double) i / half);
             double a = query[at + i];
             double b = query[at + i + half];
             out[i] = a * Math.cos(angle) - b * Math.sin(angle);
@@ -105,7 +114,8 @@ final class PlainA2Ats {
         int[][] read = new int[shape.kvHeads()][];
         for (int h = 0; h < read.length; h++) {
             TreeSet<Integer> union = new TreeSet<>();
-            int[] candidates = IntStream.range(sinks, Math.max(sinks, position - window + 1)).toArray();
+            int[] candidates = IntStream.range(sinks, Math.max(sinks, position - window + 1))
+                    .toArray();
             int[] found = new int[position];
             for (int t : candidates) {
                 found[t] = code(layer, h, states.keysBeforeRope(), (t * shape.kvHeads() + h) * d);
@@ -121,7 +131,8 @@ final class PlainA2Ats {
                 }
                 Arrays.stream(candidates)
                         .boxed()
-                        .sorted(Comparator.<Integer>comparingDouble(t -> -table[found[t]]).thenComparing(t -> t))
+                        .sorted(Comparator.<Integer>comparingDouble(t -> -table[found[t]])
+                                .thenComparing(t -> t))
                         .limit((int) Math.floor(share * (position + 1)))
                         .forEach(union::add);
             }
@@ -143,8 +154,8 @@ final class PlainA2Ats {
             for (int t = 0; t <= position; t++) {
                 double score = 0;
                 for (int i = 0; i < d; i++) {
-                    score += queries.queries()[head * d + i]
-                            * (double) states.keys()[(t * shape.kvHeads() + h) * d + i];
+                    score +=
+                            queries.queries()[head * d + i] * (double) states.keys()[(t * shape.kvHeads() + h) * d + i];
                 }
                 weights[t] = Math.exp(score / Math.sqrt(d));
                 total += weights[t];

@@ -86,7 +86,8 @@ class QuestTest {
         }) {
             Steps made = new Steps(shape, random.nextLong());
             try (PagePool pool = Steps.pool();
-                    SequenceCache cache = create("quest(dense=0, page=" + page + ", budget=" + budget + ")", shape, pool)) {
+                    SequenceCache cache =
+                            create("quest(dense=0, page=" + page + ", budget=" + budget + ")", shape, pool)) {
                 made.feed(cache, 150 + random.nextInt(100));
                 for (int i = 0; i < 4; i++) {
                     int position = cache.length();
@@ -96,7 +97,12 @@ class QuestTest {
                         for (int h = 0; h < shape.kvHeads(); h++) {
                             assertThat(layer(cache, l).lastRead(h))
                                     .isEqualTo(read(
-                                            shape, states, made.queries(l, position, 1), h, position, page,
+                                            shape,
+                                            states,
+                                            made.queries(l, position, 1),
+                                            h,
+                                            position,
+                                            page,
                                             Math.max(3, budget / page)));
                         }
                     }
@@ -150,7 +156,8 @@ class QuestTest {
             steps.feed(cache, 163);
             for (int h = 0; h < 2; h++) {
                 ChannelBounds bounds = ((PageIndex) layer(cache, 0).index().orElseThrow()).bounds(h);
-                float[][] keys = dev.kvasir.cache.store.ReadBack.keys(layer(cache, 0).keys(h), d);
+                float[][] keys =
+                        dev.kvasir.cache.store.ReadBack.keys(layer(cache, 0).keys(h), d);
                 PageChooser chooser = new PageChooser();
                 for (int trial = 0; trial < 30; trial++) {
                     float[] q = new float[d];
@@ -180,8 +187,7 @@ class QuestTest {
                 float[] expected = steps.feed(exact, count);
                 int layer = found.length / 3;
                 int same = count == 1 ? 2 * layer : 3 * layer;
-                Steps.assertClose(
-                        java.util.Arrays.copyOf(found, same), java.util.Arrays.copyOf(expected, same), 1e-6);
+                Steps.assertClose(java.util.Arrays.copyOf(found, same), java.util.Arrays.copyOf(expected, same), 1e-6);
                 if (count == 1) {
                     assertThat(java.util.Arrays.copyOfRange(found, 2 * layer, 3 * layer))
                             .isNotEqualTo(java.util.Arrays.copyOfRange(expected, 2 * layer, 3 * layer));
