@@ -1,5 +1,9 @@
 package dev.kvasir.cache.correction;
 
+import static dev.kvasir.tensor.DoubleLoops.add;
+import static dev.kvasir.tensor.DoubleLoops.dot;
+import static dev.kvasir.tensor.DoubleLoops.turn;
+
 import dev.kvasir.InvalidInputException;
 import java.util.Arrays;
 
@@ -80,30 +84,6 @@ public record Svd(int rows, int columns, double[] u, double[] s, double[] v) {
             }
         }
         return worst;
-    }
-
-    private static double dot(double[] a, int at, double[] b, int bt, int length) {
-        double s0 = 0;
-        double s1 = 0;
-        double s2 = 0;
-        double s3 = 0;
-        int i = 0;
-        for (; i <= length - 4; i += 4) {
-            s0 += a[at + i] * b[bt + i];
-            s1 += a[at + i + 1] * b[bt + i + 1];
-            s2 += a[at + i + 2] * b[bt + i + 2];
-            s3 += a[at + i + 3] * b[bt + i + 3];
-        }
-        for (; i < length; i++) {
-            s0 += a[at + i] * b[bt + i];
-        }
-        return s0 + s1 + (s2 + s3);
-    }
-
-    private static void add(double[] to, int at, double factor, double[] from, int bt, int length) {
-        for (int i = 0; i < length; i++) {
-            to[at + i] += factor * from[bt + i];
-        }
     }
 
     /**
@@ -246,15 +226,6 @@ public record Svd(int rows, int columns, double[] u, double[] s, double[] v) {
             squares[p] = Math.max(0, squares[p] - tangent * product);
             squares[q] = Math.max(0, squares[q] + tangent * product);
             return true;
-        }
-
-        private static void turn(double[] x, int p, int q, int n, double cosine, double sine) {
-            for (int i = 0; i < n; i++) {
-                double a = x[p + i];
-                double b = x[q + i];
-                x[p + i] = cosine * a - sine * b;
-                x[q + i] = sine * a + cosine * b;
-            }
         }
 
         private static Rotated sorted(double[] x, double[] turns, int n) {

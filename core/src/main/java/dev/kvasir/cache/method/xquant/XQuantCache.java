@@ -72,7 +72,12 @@ public final class XQuantCache implements CacheMethod {
                         "Llama-3.1-8B, the same: 6.24 exact, 6.28 with 4 bits, 6.43 with 3; KIVI 6.31 and 6.59",
                         "Llama-2-7B-Chat, LongBench mean: 37.1 exact, 37.5 with 4 bits, 32.8 with 3",
                         "no latency is reported"),
-                List.of());
+                List.of(
+                        "kvasir-tiny, 1,024 tokens, 4 bits: perplexity 3.015 (exact 3.008), KL divergence 0.00119, top-1 95.9 %",
+                        "kvasir-tiny, 1,024 tokens, 3 bits: perplexity 3.030, KL divergence 0.00673, top-1 92.0 %; latents of keys by"
+                                + " token 0.0132; variant a, which is as large here, 0.0404",
+                        "kvasir-tiny, 1,024 tokens, 2 bits: perplexity 3.194, KL divergence 0.0507, top-1 85.5 %",
+                        "kvasir-tiny, depth 992: decode at 0.30 of the speed of exact(f16), variant a at 0.11"));
     }
 
     @Override

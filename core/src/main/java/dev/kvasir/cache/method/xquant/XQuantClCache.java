@@ -66,7 +66,11 @@ public final class XQuantClCache implements CacheMethod {
                         + " (N (base_bits + 32 / group) + (L - N) (bits + 32 / group)) / L and the sum",
                 List.of(
                         "several models: perplexity up by 0.01 at a tenth of the size, by 0.1 at 1 / 12.5, the sum not counted"),
-                List.of());
+                List.of(
+                        "kvasir-tiny, 1,024 tokens, 3 bits: perplexity 3.013 (exact 3.008), KL divergence 0.00294, top-1 95.7 %, the"
+                                + " first 3 of 6 layers with 4 bits; xquant(3) 0.00673",
+                        "kvasir-tiny, 1,024 tokens, 2 bits: perplexity 3.026, KL divergence 0.00674, top-1 92.0 %; xquant(2) 0.0507",
+                        "kvasir-tiny, depth 992: decode at 0.08 to 0.16 of the speed of exact(f16)"));
     }
 
     @Override
