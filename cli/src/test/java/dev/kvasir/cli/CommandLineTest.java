@@ -163,6 +163,7 @@ final class CommandLineTest {
                 Arguments.of("bench --repetitions 0", "--repetitions is 0: allowed is from 1 to 1000"),
                 Arguments.of("bench --depth 0,x", "'--depth'|x"),
                 Arguments.of("compare --effort lots", "'--effort'|lots"),
+                Arguments.of("compare --turns 9", "--turns is 9|from 1 to 8"),
                 Arguments.of("info --context 0", "--context is 0: allowed is at least 1"),
                 Arguments.of("calibrate", "METHOD|--text|--out"),
                 Arguments.of("calibrate kivy -t x -o y", "kivy|did you mean kivi"),

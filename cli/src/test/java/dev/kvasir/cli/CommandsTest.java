@@ -283,6 +283,45 @@ final class CommandsTest {
     }
 
     @Test
+    void benchWritesAReportOfTimeAgainstDepth() {
+        Path report = folder.resolve("bench.html");
+        String[] few = {"bench", "-m", model, "-c", "exact(f16)", "--prefill", "8", "--decode", "2", "-r", "1"};
+        Run run = Run.of(Stream.concat(Stream.of(few), Stream.of("--depth", "0,64,128", "--report", report.toString()))
+                .toArray(String[]::new));
+        Run unwritable = Run.of(Stream.concat(Stream.of(few), Stream.of("--report", "/no/such/folder/r.html"))
+                .toArray(String[]::new));
+
+        assertThat(run.exit()).isZero();
+        assertThat(run.err()).contains("wrote " + report);
+        assertThat(report).content().contains("milliseconds a token", "exact(f16)", "ms at depth 128");
+        assertThat(unwritable.exit()).isEqualTo(1);
+        assertThat(unwritable.errors()).singleElement().asString().contains("/no/such/folder/r.html");
+    }
+
+    @Test
+    void compareShowsTurnsInOneColumn() {
+        Run run = Run.of(
+                "compare",
+                "-m",
+                model,
+                "--effort",
+                "quick",
+                "--context",
+                "256",
+                "--task",
+                "many-shot,many-shot:turns",
+                "--turns",
+                "2",
+                "-c",
+                "kivi(bits=2)",
+                "--no-report");
+
+        assertThat(run.exit()).isZero();
+        assertThat(run.out().lines().findFirst().orElseThrow()).contains("many-shot  many-shot turn 1/2");
+        assertThat(run.out().lines().skip(1)).hasSize(2).allMatch(row -> row.matches(".*\\d\\.\\d/\\d+\\.\\d %.*"));
+    }
+
+    @Test
     void compareWritesOneRowPerCacheAndTheReport() {
         Path report = folder.resolve("report.html");
         Path result = folder.resolve("result.json");

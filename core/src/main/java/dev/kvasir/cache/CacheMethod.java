@@ -1,11 +1,11 @@
 package dev.kvasir.cache;
 
-import java.util.Optional;
-import dev.kvasir.cache.attention.LayerFactory;
-import dev.kvasir.cache.attention.HeadStores;
-import dev.kvasir.cache.attention.HeadFactory;
 import dev.kvasir.InvalidInputException;
+import dev.kvasir.cache.attention.HeadFactory;
+import dev.kvasir.cache.attention.HeadStores;
+import dev.kvasir.cache.attention.LayerFactory;
 import java.util.List;
+import java.util.Optional;
 
 /** A published way to hold a cache: what the registry knows of it. */
 public interface CacheMethod {

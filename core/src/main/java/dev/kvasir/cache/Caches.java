@@ -23,6 +23,7 @@ import dev.kvasir.cache.method.snapkv.SnapKvCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
+import dev.kvasir.cache.method.zipcache.ZipVlCache;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
 import java.io.InputStream;
@@ -49,6 +50,7 @@ public final class Caches {
             new VidKvCache(),
             new H2oCache(),
             new SnapKvCache(),
+            new ZipVlCache(),
             new ScissorhandsCache());
 
     private Caches() {}

@@ -154,6 +154,15 @@ public final class PagePool implements AutoCloseable {
             return take(size);
         }
 
+        /** A claim by itself of {@code bytes} of this one's: for who will know only later what pages it needs. */
+        public Claim split(long bytes) {
+            if (bytes > left) {
+                throw new IllegalStateException("claim of " + bytes + " bytes from a claim of " + left);
+            }
+            left -= bytes;
+            return new Claim(bytes);
+        }
+
         @Override
         public void close() {
             abandon(left);

@@ -1,9 +1,9 @@
 package dev.kvasir.model;
 
-import dev.kvasir.cache.Projections;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.Calibrations;
+import dev.kvasir.cache.Projections;
 import dev.kvasir.tensor.Matrix;
 import dev.kvasir.tensor.RotaryOrder;
 import dev.kvasir.tensor.RotaryTable;

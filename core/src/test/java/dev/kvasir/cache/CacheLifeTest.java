@@ -92,7 +92,8 @@ class CacheLifeTest {
                 "vidkv",
                 "kvquant",
                 "h2o",
-                "snapkv(0.5)"
+                "snapkv(0.5)",
+                "zipvl"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -137,7 +138,8 @@ class CacheLifeTest {
                 "h2o(budget=40)",
                 "scissorhands(60, recent_exact=12, store=block(q4_0, rotate=true))",
                 "snapkv",
-                "snapkv(0.3, store=kivi(residual=32))"
+                "snapkv(0.3, store=kivi(residual=32))",
+                "zipvl(0.9, min_tokens=0)"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -314,7 +316,8 @@ class CacheLifeTest {
                 "scissorhands(50)",
                 "scissorhands(90, window=60, recent_exact=11, store=block(q4_0))",
                 "scissorhands(90, prompt=dense)",
-                "snapkv(budget=40)"
+                "snapkv(budget=40)",
+                "zipvl(0.9, interval=50)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

@@ -127,7 +127,7 @@ class CacheSpecTest {
             value = {
                 "kivvi|did you mean kivi?",
                 "blok(q4_0)|did you mean block?",
-                "h2o|There are: exact, kivi, block",
+                "rnn|There are: exact, kivi, block",
                 "kivi(bit=2)|did you mean bits?",
                 "kivi(resid=2)|There are: bits, k_bits",
                 "kivi(bits=3)|allowed: 2, 4, 8",

@@ -50,7 +50,8 @@ public final class Calibrated {
     /** What learns for a spec. */
     public static Calibrator calibrator(CacheShape shape, CacheSpec spec) {
         CacheSettings settings = new CacheSettings(Caches.complete(spec).options());
-        return Caches.method(spec.method()).calibrator(settings, MadeUpWeights.model(shape, Calibrations.NONE), FINGERPRINT);
+        return Caches.method(spec.method())
+                .calibrator(settings, MadeUpWeights.model(shape, Calibrations.NONE), FINGERPRINT);
     }
 
     /** Squares of Gaussian numbers, times {@code factor}. */

@@ -119,7 +119,8 @@ public final class Steps {
     public TokenStates states(int layer, int first, int count) {
         int width = shape.kvHeads() * shape.headDim();
         if (projected) {
-            return new MadeUpWeights(shape).states(first, count, rows(layer, 5, first, count, shape.hiddenSize()), layer);
+            return new MadeUpWeights(shape)
+                    .states(first, count, rows(layer, 5, first, count, shape.hiddenSize()), layer);
         }
         float[] keys = rows(layer, 1, first, count, width);
         float[] values = rows(layer, 2, first, count, width);

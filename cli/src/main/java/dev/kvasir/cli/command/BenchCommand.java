@@ -12,9 +12,17 @@ import dev.kvasir.cli.option.Range;
 import dev.kvasir.lab.bench.SpeedBench;
 import dev.kvasir.lab.bench.SpeedOptions;
 import dev.kvasir.lab.bench.SpeedResult;
+import dev.kvasir.lab.compare.BenchResult;
 import dev.kvasir.lab.compare.Machine;
 import dev.kvasir.lab.info.ModelInfo;
+import dev.kvasir.lab.report.BenchReport;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.OffsetDateTime;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -38,7 +46,7 @@ import picocli.CommandLine.Option;
         footer = {
             "  kvasir bench",
             "  kvasir bench --model ~/models/llama --cache 'exact(f16)' --cache 'kivi(bits=2)' \\",
-            "      --prefill 512 --depth 0,2048,8192 --repetitions 5 --json bench.json",
+            "      --prefill 512 --depth 0,2048,8192 --repetitions 5 --report bench.html",
         })
 public final class BenchCommand implements Callable<Integer> {
     private static final List<CacheSpec> DEFAULT_CACHES = Stream.of("exact(f16)", "kivi(bits=4)", "kivi(bits=2)")
@@ -91,18 +99,17 @@ public final class BenchCommand implements Callable<Integer> {
             description = "Chooses the random tokens that are fed. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Option(
+            names = {"-o", "--report", "--html"},
+            paramLabel = "FILE",
+            description = "Write a report with charts of decode time and bytes against depth to FILE. Default: none.")
+    private Optional<Path> report = Optional.empty();
+
     @Mixin
     private final ComputeOptions compute = new ComputeOptions();
 
     @Mixin
     private final JsonOption json = new JsonOption();
-
-    /**
-     * What a bench measured, with all that is needed to repeat it.
-     *
-     * @param results one entry per cache
-     */
-    record Report(ModelInfo model, Machine machine, SpeedOptions options, List<SpeedResult> results) {}
 
     /** The command on these streams. */
     public BenchCommand(Terminal terminal) {
@@ -112,20 +119,38 @@ public final class BenchCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         checkOptions();
+        if (report.isPresent()) {
+            OutputFiles.requireWritable(report.get());
+        }
         try (Session session = Session.open(model, compute);
                 ProgressDisplay progress = new ProgressDisplay(terminal)) {
-            SpeedOptions options = options(session.model().config().contextLength());
-            List<CacheSpec> specs = caches.specs().isEmpty() ? DEFAULT_CACHES : caches.specs();
-            List<SpeedResult> results = new SpeedBench(session.stepModel(), options).run(specs, progress);
+            BenchResult result = measure(session, progress);
             progress.finish();
-            json.write(
-                    new Report(ModelInfo.of(session.model()), Machine.current(session.threads()), options, results),
-                    terminal);
+            json.write(result, terminal);
             if (!json.toOutput()) {
-                print(results);
+                print(result.results());
+            }
+            if (report.isPresent()) {
+                Files.writeString(report.get(), BenchReport.of(result));
+                terminal.err().println("wrote " + report.get());
             }
         }
         return 0;
+    }
+
+    private BenchResult measure(Session session, ProgressDisplay progress) {
+        OffsetDateTime date = OffsetDateTime.now(ZoneId.systemDefault()).truncatedTo(ChronoUnit.SECONDS);
+        long start = System.nanoTime();
+        SpeedOptions options = options(session.model().config().contextLength());
+        List<CacheSpec> specs = caches.specs().isEmpty() ? DEFAULT_CACHES : caches.specs();
+        List<SpeedResult> results = new SpeedBench(session.stepModel(), options).run(specs, progress);
+        return new BenchResult(
+                ModelInfo.of(session.model()),
+                Machine.current(session.threads()),
+                date.format(DateTimeFormatter.ISO_OFFSET_DATE_TIME),
+                (System.nanoTime() - start) / 1e9,
+                options,
+                results);
     }
 
     private void checkOptions() {

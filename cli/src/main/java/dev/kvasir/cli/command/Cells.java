@@ -1,9 +1,12 @@
 package dev.kvasir.cli.command;
 
 import dev.kvasir.cli.option.ByteSize;
+import dev.kvasir.lab.metric.Proportion;
 import dev.kvasir.lab.metric.Spread;
+import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
 
 /** Figures as the tables show them. */
 final class Cells {
@@ -29,6 +32,13 @@ final class Cells {
     /** A share of one as a percentage. */
     static String percent(double share) {
         return String.format(Locale.ROOT, "%.1f %%", 100 * share);
+    }
+
+    /** Shares of one beside each other: {@code 100.0/43.8 %}. */
+    static String shares(List<Proportion> shares) {
+        return shares.stream()
+                .map(share -> String.format(Locale.ROOT, "%.1f", 100 * share.share()))
+                .collect(Collectors.joining("/", "", " %"));
     }
 
     /** Tokens per second. */

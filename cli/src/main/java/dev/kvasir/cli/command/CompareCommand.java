@@ -9,7 +9,9 @@ import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.JsonOption;
 import dev.kvasir.cli.option.ModelOption;
 import dev.kvasir.cli.option.Range;
+import dev.kvasir.lab.accuracy.Exam;
 import dev.kvasir.lab.accuracy.TaskResult;
+import dev.kvasir.lab.accuracy.TurnOptions;
 import dev.kvasir.lab.compare.Comparison;
 import dev.kvasir.lab.compare.ComparisonOptions;
 import dev.kvasir.lab.compare.ComparisonResult;
@@ -19,8 +21,6 @@ import dev.kvasir.lab.compare.Machine;
 import dev.kvasir.lab.compare.Text;
 import dev.kvasir.lab.info.ModelInfo;
 import dev.kvasir.lab.report.HtmlReport;
-import dev.kvasir.lab.task.Task;
-import dev.kvasir.lab.task.Tasks;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,6 +47,7 @@ import picocli.CommandLine.Option;
         footer = {
             "  kvasir compare",
             "  kvasir compare --cache 'kivi(bits=2)' --cache 'kivi(bits=4)' --effort quick",
+            "  kvasir compare --task retrieval,retrieval:turns,retrieval:requests --turns 3",
             "  kvasir compare --model ~/models/llama --text book.txt --no-tasks --json result.json",
         })
 public final class CompareCommand implements Callable<Integer> {
@@ -71,8 +72,18 @@ public final class CompareCommand implements Callable<Integer> {
             names = "--task",
             paramLabel = "NAME",
             split = ",",
-            description = "A generated task to ask; may be given several times. Default: all there are.")
+            description =
+                    "A generated task to ask; may be given several times. NAME:turns asks its questions in turns of"
+                            + " one cache, NAME:requests each alone, of a document compressed before. Default: all there are,"
+                            + " retrieval and two-hop in turns too.")
     private List<String> tasks = new ArrayList<>();
+
+    @Option(
+            names = "--turns",
+            paramLabel = "N",
+            defaultValue = "" + TurnOptions.TURNS,
+            description = "Questions of NAME:turns and NAME:requests. Default: ${DEFAULT-VALUE}.")
+    private int turns;
 
     @Option(names = "--no-tasks", description = "Ask no tasks, as of a model that was not trained on them.")
     private boolean noTasks;
@@ -121,6 +132,7 @@ public final class CompareCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         context.ifPresent(value -> Range.check("--context", value, 16, Integer.MAX_VALUE));
+        Range.check("--turns", turns, 1, TurnOptions.MOST_TURNS);
         Range.check("--seed", seed, 0, Long.MAX_VALUE);
         if (!noReport) {
             OutputFiles.requireWritable(report);
@@ -154,15 +166,15 @@ public final class CompareCommand implements Callable<Integer> {
         int window = context.orElse(
                 Math.min(effort.context(), session.model().config().contextLength()));
         return all
-                ? ComparisonOptions.of(effort, window, DefaultCaches.everyMethod(), true, taskNames(), seed)
-                : ComparisonOptions.of(effort, window, caches.specs(), taskNames(), seed);
+                ? ComparisonOptions.of(effort, window, DefaultCaches.everyMethod(), true, taskNames(), turns, seed)
+                : ComparisonOptions.of(effort, window, caches.specs(), taskNames(), turns, seed);
     }
 
     private List<String> taskNames() {
         if (noTasks) {
             return List.of();
         }
-        return tasks.isEmpty() ? Tasks.all().stream().map(Task::name).toList() : tasks;
+        return tasks.isEmpty() ? Exam.defaults().stream().map(Exam::name).toList() : tasks;
     }
 
     private Text text(Session session, ComparisonOptions options) throws IOException {
@@ -179,7 +191,7 @@ public final class CompareCommand implements Callable<Integer> {
     private void print(ComparisonResult result) {
         List<String> headings = new ArrayList<>(
                 List.of("cache", "bits/element", "cache bytes", "peak RSS", "perplexity", "KLD", "top-1"));
-        result.rows().getFirst().tasks().forEach(task -> headings.add(task.task()));
+        result.rows().getFirst().tasks().forEach(task -> headings.add(heading(task)));
         headings.addAll(List.of("prefill tokens/s", "decode tokens/s"));
         Table table = Table.ofFigures(headings);
         for (ComparisonResult.Row row : result.rows()) {
@@ -192,7 +204,7 @@ public final class CompareCommand implements Callable<Integer> {
                     Cells.divergence(row.quality().kld()),
                     Cells.percent(row.quality().top1())));
             for (TaskResult task : row.tasks()) {
-                cells.add(Cells.percent(task.answers().share()));
+                cells.add(Cells.shares(task.turns().isEmpty() ? List.of(task.answers()) : task.turns()));
             }
             cells.add(Cells.speed(row.speed().prefill().median()));
             cells.add(Cells.speed(row.speed().deepestDecode()));
@@ -211,5 +223,14 @@ public final class CompareCommand implements Callable<Integer> {
                         result.rows().getFirst().speed().depths().getLast().depth(),
                         result.seed(),
                         result.seconds());
+    }
+
+    private static String heading(TaskResult task) {
+        return switch (task.turns().size()) {
+            case 0 -> task.task();
+            case 1 -> task.taskName() + " turn 1";
+            case 2 -> task.taskName() + " turn 1/2";
+            default -> task.taskName() + " turn 1/../" + task.turns().size();
+        };
     }
 }

@@ -7,6 +7,7 @@ import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.Scratch;
 import dev.kvasir.tensor.RotaryBlock;
 import dev.kvasir.tensor.Workers;
+import java.util.Arrays;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -39,7 +40,6 @@ final class Attention {
     static final int STRIDE = TILE + Kernels.PANEL;
 
     private final CacheShape shape;
-    private final Kernels kernels;
     private final Workers workers;
     private final Softmax softmax;
     private final OwnTokens own;
@@ -49,6 +49,7 @@ final class Attention {
     private final Stash<StepScratch> scratches = new Stash<>(StepScratch::new);
     private final Observing observing;
     private final StepView view;
+    private final StepView chosenTokens;
 
     // The step at hand: fields rather than captured variables, so that a step allocates nothing.
     private @Nullable LayerStore layer;
@@ -61,6 +62,7 @@ final class Attention {
     private float[] logSums = {};
 
     private float[] blockOutput = {};
+    private float[] chosenOutput = {};
     private int count;
     private int slots;
     private int sumWidth;
@@ -72,7 +74,6 @@ final class Attention {
 
     Attention(CacheShape shape, Kernels kernels, Workers workers) {
         this.shape = shape;
-        this.kernels = kernels;
         this.workers = workers;
         this.softmax = new Softmax(kernels, STRIDE);
         this.own = new OwnTokens(shape, kernels);
@@ -81,6 +82,7 @@ final class Attention {
         this.queryScale = (float) (1 / Math.sqrt(headDim));
         this.observing = new Observing(shape, kernels, this, scratches);
         this.view = new StepView(shape);
+        this.chosenTokens = new StepView(shape);
     }
 
     /** Attends for the tokens of a step and stores them, in blocks if the layer asks for that. */
@@ -115,7 +117,12 @@ final class Attention {
             store(stepLayer, states, stepQueries);
         }
         slots = stepLayer.size();
-        attend(stepLayer, states, stepQueries);
+        WeightObserver stepObserver = observer;
+        if (stepObserver != null && stepLayer.probes(count)) {
+            attendProbed(stepLayer, stepObserver, states, stepQueries, out);
+        } else {
+            attend(stepLayer, states, stepQueries);
+        }
         if (observer != null) {
             observing.run(stepLayer, observer, own, queries, logSums, slots, count, storedFirst);
         }
@@ -126,6 +133,35 @@ final class Attention {
         layer = null;
         observer = null;
         selector = null;
+    }
+
+    /** Shows the probes to the observer, then attends for the tokens that the layer chooses, as a step of their own. */
+    private void attendProbed(
+            LayerStore stepLayer, WeightObserver prober, TokenStates states, Queries stepQueries, float[] out) {
+        int all = count;
+        int width = shape.heads() * headDim;
+        own.begin(states.keys(), states.values(), all);
+        if (own.wantsPanels()) {
+            each(shape.kvHeads(), packPart);
+        }
+        observing.probe(stepLayer, prober, own, queries, slots, all);
+        observer = null;
+        int[] chosen = stepLayer.attending();
+        if (chosen.length == all) {
+            attend(stepLayer, states, stepQueries);
+            return;
+        }
+        chosenTokens.turnTo(states, stepQueries, chosen);
+        count = chosen.length;
+        queries = chosenTokens.queries();
+        output = Scratch.grown(chosenOutput, count * width);
+        chosenOutput = output;
+        attend(stepLayer, chosenTokens, chosenTokens);
+        Arrays.fill(out, 0, all * width, 0f);
+        for (int t = 0; t < chosen.length; t++) {
+            System.arraycopy(chosenOutput, t * width, out, chosen[t] * width, width);
+        }
+        count = all;
     }
 
     private void attend(LayerStore stepLayer, TokenStates states, Queries stepQueries) {

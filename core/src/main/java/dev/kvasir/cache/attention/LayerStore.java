@@ -67,6 +67,22 @@ public interface LayerStore {
         return Optional.empty();
     }
 
+    /**
+     * Whether a step of {@code count} tokens is probed first: the observer then sees what its rows would give if all tokens
+     * attended, before any has, and {@link #attending} says which do. Not together with {@link #storesFirst}.
+     */
+    default boolean probes(int count) {
+        return false;
+    }
+
+    /**
+     * The tokens of a probed step, counted from 0 and ascending, that attend, to each other and to what is stored; the others get
+     * zeros. Asked once, after the observer has seen the probes.
+     */
+    default int[] attending() {
+        throw new IllegalStateException("this layer does not probe");
+    }
+
     /** Who wants to see the attention weights of the coming step. */
     default Optional<WeightObserver> observer() {
         return Optional.empty();

@@ -26,6 +26,8 @@ final class Observing {
     private int slots;
     private int count;
     private boolean storedFirst;
+    /** Whether the sums of the rows are yet to be made. */
+    private boolean probing;
 
     Observing(CacheShape shape, Kernels kernels, Attention attention, Stash<StepScratch> scratches) {
         this.shape = shape;
@@ -59,6 +61,19 @@ final class Observing {
         layer = null;
         observer = null;
         own = null;
+    }
+
+    /** Shows what the rows that are wanted would give to all stored slots and all tokens of the step, none of which has attended. */
+    void probe(
+            LayerStore stepLayer,
+            WeightObserver stepObserver,
+            OwnTokens stepOwn,
+            float[] stepQueries,
+            int stepSlots,
+            int tokens) {
+        probing = true;
+        run(stepLayer, stepObserver, stepOwn, stepQueries, new float[tokens * shape.heads()], stepSlots, tokens, false);
+        probing = false;
     }
 
     /** Shows the weights of one head. */
@@ -96,12 +111,13 @@ final class Observing {
         }
         int rows = wanted * group;
         stepLayer.keys(kvHead).prepare(s.queries, 0, rows, headDim, s.prepared, 0, s.store);
+        if (probing) {
+            sum(s, stepLayer, tokens, kvHead, wanted, to);
+        }
         int last = Math.min(now.toSlot(), stepLayer.keys(kvHead).size());
         for (int slot = now.fromSlot(); slot < last; slot += Attention.TILE) {
             int end = Math.min(last, slot + Attention.TILE);
-            stepLayer
-                    .keys(kvHead)
-                    .scores(s.prepared, 0, rows, slot, end, s.scores, 0, Attention.STRIDE, s.store);
+            stepLayer.keys(kvHead).scores(s.prepared, 0, rows, slot, end, s.scores, 0, Attention.STRIDE, s.store);
             for (int i = 0; i < wanted; i++) {
                 show(s, now, kvHead, i, seenStored((int) s.maxima[i], slot, end), slot);
             }
@@ -117,6 +133,47 @@ final class Observing {
                 show(s, now, kvHead, i, seen, slots + tile);
             }
         }
+    }
+
+    /** Makes the log-sums of the wanted rows. */
+    private void sum(StepScratch s, LayerStore stepLayer, OwnTokens tokens, int kvHead, int wanted, int to) {
+        int rows = wanted * group;
+        double[] sums = new double[rows];
+        float[] most = new float[rows];
+        java.util.Arrays.fill(most, Float.NEGATIVE_INFINITY);
+        int last = stepLayer.keys(kvHead).size();
+        for (int slot = 0; slot < last; slot += Attention.TILE) {
+            int end = Math.min(last, slot + Attention.TILE);
+            stepLayer.keys(kvHead).scores(s.prepared, 0, rows, slot, end, s.scores, 0, Attention.STRIDE, s.store);
+            for (int r = 0; r < rows; r++) {
+                add(s, r, end - slot, most, sums);
+            }
+        }
+        for (int tile = 0; tile < to; tile += Attention.TILE) {
+            int end = Math.min(to, tile + Attention.TILE);
+            tokens.scores(kvHead, s.queries, 0, rows, tile, end, s.scores, 0, Attention.STRIDE);
+            for (int r = 0; r < rows; r++) {
+                add(s, r, Math.clamp((int) s.maxima[r / group] + 1 - tile, 0, end - tile), most, sums);
+            }
+        }
+        for (int r = 0; r < rows; r++) {
+            int head = ((int) s.maxima[r / group]) * shape.heads() + kvHead * group + r % group;
+            logSums[head] = (float) (most[r] + Math.log(sums[r]));
+        }
+    }
+
+    /** Adds the exponentials of a row's scores of a tile to its sum. */
+    private void add(StepScratch s, int row, int seen, float[] most, double[] sums) {
+        if (seen <= 0) {
+            return;
+        }
+        int at = row * Attention.STRIDE;
+        float max = kernels.max(s.scores, at, seen);
+        if (max > most[row]) {
+            sums[row] *= Math.exp(most[row] - max);
+            most[row] = max;
+        }
+        sums[row] += kernels.expSum(s.scores, at, seen, most[row]);
     }
 
     private int seenStored(int token, int slot, int end) {

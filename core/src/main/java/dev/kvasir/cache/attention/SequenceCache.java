@@ -1,7 +1,5 @@
 package dev.kvasir.cache.attention;
 
-import java.util.ArrayList;
-import java.util.List;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.CacheSpec;
@@ -17,6 +15,8 @@ import dev.kvasir.tensor.Workers;
 import java.io.DataInput;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The cache of a sequence: its layers, each with what it remembers. */
@@ -52,8 +52,7 @@ public final class SequenceCache implements RestorableCache {
         this.kernels = kernels;
         this.workers = workers;
         this.groups = groups;
-        this.stores =
-                groups.stream().flatMap(group -> group.layers().stream()).toArray(LayerStore[]::new);
+        this.stores = groups.stream().flatMap(group -> group.layers().stream()).toArray(LayerStore[]::new);
         this.layers = new Layer[stores.length];
         this.attention = new Attention(shape, kernels, workers);
         for (int layer = 0; layer < layers.length; layer++) {

@@ -19,6 +19,7 @@ final class StepView implements TokenStates, Queries {
     private final Rows rotatedQueries = new Rows();
     private TokenStates states = new NoStep();
     private Queries queries = new NoStep();
+    private int[] tokens = {};
     private int from;
     private int count;
 
@@ -28,12 +29,27 @@ final class StepView implements TokenStates, Queries {
         queryWidth = shape.heads() * shape.headDim();
     }
 
-    /** Turns to the {@code tokens} tokens of a step from {@code first} on, counted from 0. */
-    void turnTo(TokenStates stepStates, Queries stepQueries, int first, int tokens) {
+    /** Turns to the {@code size} tokens of a step from {@code first} on, counted from 0. */
+    void turnTo(TokenStates stepStates, Queries stepQueries, int first, int size) {
         states = stepStates;
         queries = stepQueries;
         from = first;
-        count = tokens;
+        count = size;
+        tokens = new int[0];
+        forget();
+    }
+
+    /** Turns to these tokens of a step, counted from 0. The view's positions are meaningless then. */
+    void turnTo(TokenStates stepStates, Queries stepQueries, int[] chosen) {
+        states = stepStates;
+        queries = stepQueries;
+        from = 0;
+        count = chosen.length;
+        tokens = chosen;
+        forget();
+    }
+
+    private void forget() {
         residual.done = false;
         input.done = false;
         plainKeys.done = false;
@@ -50,7 +66,12 @@ final class StepView implements TokenStates, Queries {
         float[] of(float[] all, int width) {
             if (!done) {
                 array = Scratch.grown(array, count * width);
-                System.arraycopy(all, from * width, array, 0, count * width);
+                if (tokens.length == 0) {
+                    System.arraycopy(all, from * width, array, 0, count * width);
+                }
+                for (int t = 0; t < tokens.length; t++) {
+                    System.arraycopy(all, tokens[t] * width, array, t * width, width);
+                }
                 done = true;
             }
             return array;

@@ -19,7 +19,10 @@ public record Budget(int tokens, double keep, double factor, int least) {
         return List.of(
                 CacheOption.decimal("keep", keep, "share of the tokens seen that a head keeps", "above 0 to 1"),
                 CacheOption.number(
-                        "budget", 0, "tokens that a head keeps, in place of a share", "any number; 0: the share counts"));
+                        "budget",
+                        0,
+                        "tokens that a head keeps, in place of a share",
+                        "any number; 0: the share counts"));
     }
 
     /**

@@ -37,6 +37,10 @@ import java.util.Optional;
  * A token that goes is gone. Tokens move as they are stored: nothing is quantized twice.
  */
 public final class KeptLayer implements SingleLayer {
+    private static final float[] NOTHING = {};
+    /** Numbers of gathered rows kept between steps. */
+    private static final int KEPT_ROWS = 1 << 14;
+
     private final CacheShape shape;
     private final HeadStores store;
     private final RetentionFactory decides;
@@ -49,6 +53,10 @@ public final class KeptLayer implements SingleLayer {
     private final int[][] staying;
     private final int[] stayingCount;
     private final int[] candidates;
+    /** Rows of a head that stay, in one run: {@code [kvHeads][kept * headDim]}. */
+    private final float[][] gatheredKeys;
+
+    private final float[][] gatheredValues;
     private int seen;
     /** Tokens seen when one of them last went. */
     private int settled;
@@ -70,6 +78,8 @@ public final class KeptLayer implements SingleLayer {
         this.staying = new int[tokens.size()][0];
         this.stayingCount = new int[tokens.size()];
         this.candidates = new int[tokens.size()];
+        this.gatheredKeys = new float[tokens.size()][0];
+        this.gatheredValues = new float[tokens.size()][0];
     }
 
     /**
@@ -102,7 +112,7 @@ public final class KeptLayer implements SingleLayer {
 
     /** The same with a history of {@code numbers} numbers a token. */
     public static long indexBytes(int heads, int slots, int numbers) {
-        return heads * (TokenNumbers.bytes(slots) + TokenNumbers.bytes(slots * numbers));
+        return (long) heads * (TokenNumbers.bytes(slots) + TokenNumbers.bytes(slots * numbers));
     }
 
     /** Slots after a step, block by block; or the most on the way. */
@@ -316,24 +326,35 @@ public final class KeptLayer implements SingleLayer {
         }
     }
 
-    /** Appends the step's own tokens that stay, in runs. */
+    /** Appends the step's own tokens that stay, at once: a store may have made room for just that. */
     private void appendOwn(int kvHead, int[] kept, int from, int to, int stored, Scratch scratch) {
+        if (from == to) {
+            return;
+        }
         HeadTokens head = tokens.get(kvHead);
-        int width = shape.kvHeads() * shape.headDim();
-        for (int i = from; i < to; ) {
-            int run = 1;
-            while (i + run < to && kept[i + run] == kept[i] + run) {
-                run++;
+        int headDim = shape.headDim();
+        int tokensKept = to - from;
+        if (kept[to - 1] - kept[from] == tokensKept - 1) {
+            int first = rowOffset(kvHead, kept[from] - stored);
+            store.append(kvHead, keys, values, first, shape.kvHeads() * headDim, tokensKept, scratch);
+        } else {
+            float[] keyRows = Scratch.grown(gatheredKeys[kvHead], tokensKept * headDim);
+            float[] valueRows = Scratch.grown(gatheredValues[kvHead], tokensKept * headDim);
+            for (int i = 0; i < tokensKept; i++) {
+                int row = rowOffset(kvHead, kept[from + i] - stored);
+                System.arraycopy(keys, row, keyRows, i * headDim, headDim);
+                System.arraycopy(values, row, valueRows, i * headDim, headDim);
             }
+            gatheredKeys[kvHead] = keyRows;
+            gatheredValues[kvHead] = valueRows;
+            store.append(kvHead, keyRows, valueRows, 0, headDim, tokensKept, scratch);
+        }
+        for (int i = from; i < to; i++) {
             int token = kept[i] - stored;
-            store.append(kvHead, keys, values, rowOffset(kvHead, token), width, run, scratch);
-            for (int t = token; t < token + run; t++) {
-                head.positions().append(seen + t);
-                for (int n = 0; n < numbers; n++) {
-                    head.history().append(retention.historyBits(kvHead, t, n));
-                }
+            head.positions().append(seen + token);
+            for (int n = 0; n < numbers; n++) {
+                head.history().append(retention.historyBits(kvHead, token, n));
             }
-            i += run;
         }
     }
 
@@ -349,8 +370,15 @@ public final class KeptLayer implements SingleLayer {
                 settled = seen;
             }
         }
-        keys = new float[0];
-        values = new float[0];
+        keys = NOTHING;
+        values = NOTHING;
+        for (int h = 0; h < gatheredKeys.length; h++) {
+            // A long prompt's are not kept.
+            if (gatheredKeys[h].length > KEPT_ROWS) {
+                gatheredKeys[h] = NOTHING;
+                gatheredValues[h] = NOTHING;
+            }
+        }
     }
 
     @Override

@@ -98,7 +98,9 @@ public final class TopTokens implements Retention {
 
     @Override
     public Optional<WeightObserver> observer() {
-        return importance.isPresent() && (!nothingGoes || hasHistory()) ? importance.get().observer() : Optional.empty();
+        return importance.isPresent() && (!nothingGoes || hasHistory())
+                ? importance.get().observer()
+                : Optional.empty();
     }
 
     /** The scores of a head's candidates in the step at hand, once it was {@linkplain #rank ranked}: {@code [candidates]}. */

@@ -34,8 +34,7 @@ public interface ValueReader {
      * Brings sums {@code [rows][sumWidth]} over all slots to {@code out [rows][headDim]}, once a step and before {@link #finish};
      * only where {@link #sumWidth} is not the head's.
      */
-    default void project(
-            float[] sums, int offset, int rows, int headDim, float[] out, int outOffset, Scratch scratch) {
+    default void project(float[] sums, int offset, int rows, int headDim, float[] out, int outOffset, Scratch scratch) {
         throw new IllegalStateException("sums are of the head's width");
     }
 
@@ -54,7 +53,6 @@ public interface ValueReader {
             float[] out,
             int outOffset,
             Scratch scratch) {
-        Selected.addWeighted(
-                this, weights, weightOffset, weightStride, rows, slots, from, to, out, outOffset, scratch);
+        Selected.addWeighted(this, weights, weightOffset, weightStride, rows, slots, from, to, out, outOffset, scratch);
     }
 }

@@ -42,7 +42,8 @@ class KeptLayerTest {
     }
 
     /** Weights of a token over those of the given positions and itself and the step's own before it, {@code group} heads summed. */
-    private Map<Integer, Double> weights(int layer, int kvHead, List<Integer> kept, int first, int token, float[] sumOut) {
+    private Map<Integer, Double> weights(
+            int layer, int kvHead, List<Integer> kept, int first, int token, float[] sumOut) {
         int d = SHAPE.headDim();
         int g = SHAPE.queriesPerKvHead();
         List<Integer> seen = new ArrayList<>(kept);
@@ -129,7 +130,7 @@ class KeptLayerTest {
                         kept.stream().filter(p -> p >= seen - budget / 2).toList();
                 List<Integer> heavy = kept.stream()
                         .filter(p -> p < seen - budget / 2)
-                        .sorted(Comparator.comparingDouble((Integer p) -> -sums.get(p)))
+                        .sorted(Comparator.comparingDouble((Integer p) -> -sums.getOrDefault(p, 0.0)))
                         .limit(Math.max(0, budget - recent.size()))
                         .toList();
                 kept = new ArrayList<>(recent);
@@ -161,7 +162,8 @@ class KeptLayerTest {
                 }
             }
             // Neighbours share a maximum: of equals the newer stays.
-            order.sort(Comparator.comparingDouble((Integer p) -> -(float) pooled[p]).thenComparing(p -> -p));
+            order.sort(Comparator.comparingDouble((Integer p) -> -(float) pooled[p])
+                    .thenComparingInt(p -> -p));
             List<Integer> expected = new ArrayList<>(order.subList(0, 26));
             expected.addAll(List.of(86, 87, 88, 89));
             expected.sort(null);
@@ -172,7 +174,14 @@ class KeptLayerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"exact(f16)", "block(q4_0)", "block(q5_1)", "block(q8_0, rotate=true)", "kivi(k_axis=token, residual=0)"})
+    @ValueSource(
+            strings = {
+                "exact(f16)",
+                "block(q4_0)",
+                "block(q5_1)",
+                "block(q8_0, rotate=true)",
+                "kivi(k_axis=token, residual=0)"
+            })
     void aTokenStaysBitByBitWhatItWasStoredAs(String store) {
         try (PagePool pool = Steps.pool();
                 SequenceCache whole = create(store, pool);
@@ -194,7 +203,8 @@ class KeptLayerTest {
                     a.row(slot, one, 0, new dev.kvasir.cache.store.Scratch());
                     b.row(kept.get(slot), other, 0, new dev.kvasir.cache.store.Scratch());
                     assertThat(one).isEqualTo(other);
-                    ((dev.kvasir.cache.store.RowStore) layer(cache, 1).store().head(h).values())
+                    ((dev.kvasir.cache.store.RowStore)
+                                    layer(cache, 1).store().head(h).values())
                             .row(slot, one, 0, new dev.kvasir.cache.store.Scratch());
                     ((dev.kvasir.cache.store.RowStore) whole.head(1, h).values())
                             .row(kept.get(slot), other, 0, new dev.kvasir.cache.store.Scratch());
@@ -221,6 +231,20 @@ class KeptLayerTest {
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessageContaining("h2o cannot store in gear")
                 .hasMessageContaining("exact, kivi, block");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"kivi(bits=4)", "kivi(residual=64)", "saq(segment=32)", "bfp", "turboquant"})
+    void storesWithWindowsTakePromptsOfAnyLength(String store) {
+        for (int prompt : new int[] {60, 333, 511, 700}) {
+            try (PagePool pool = Steps.pool();
+                    SequenceCache cache = create("snapkv(0.25, window=8, store=" + store + ")", pool)) {
+                for (int count : new int[] {prompt, 1, 130, 1, 1}) {
+                    float[] expected = steps.expectedByReading(cache, count);
+                    Steps.assertClose(steps.feed(cache, count), expected, 1e-4);
+                }
+            }
+        }
     }
 
     @ParameterizedTest

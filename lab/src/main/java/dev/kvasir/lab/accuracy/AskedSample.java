@@ -15,9 +15,6 @@ import java.util.List;
  * @param prefill tokens fed as one step; ends at least one token before the first answer
  */
 record AskedSample(int[] ids, List<TokenRange> answers, int prefill) {
-    /** Tokens {@code [start, end)}. */
-    record TokenRange(int start, int end) {}
-
     /**
      * Aligns the last {@code most} answers of {@code sample} with its tokens and leaves {@code probe} tokens before
      * them out of the prefill.
@@ -27,16 +24,11 @@ record AskedSample(int[] ids, List<TokenRange> answers, int prefill) {
         List<TokenRange> ranges = new ArrayList<>();
         int token = 0;
         for (Span span : spans.subList(Math.max(0, spans.size() - most), spans.size())) {
-            while (token < encoding.ids().length && encoding.ends()[token] <= span.start()) {
-                token++;
-            }
-            int start = token;
-            while (token < encoding.ids().length && encoding.starts()[token] < span.end()) {
-                token++;
-            }
+            TokenRange range = TokenRange.of(span, encoding, token);
+            token = range.end();
             // The first token of a text is predicted by nothing, so an answer there cannot be asked.
-            if (start > 0 && token > start) {
-                ranges.add(new TokenRange(start, token));
+            if (range.start() > 0 && !range.isEmpty()) {
+                ranges.add(range);
             }
         }
         if (ranges.isEmpty()) {

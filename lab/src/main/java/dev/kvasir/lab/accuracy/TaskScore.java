@@ -66,7 +66,7 @@ public final class TaskScore {
         List<TaskResult> results = new ArrayList<>();
         for (int c = 0; c < caches.size(); c++) {
             Proportion answers = Proportion.of(right[c], asked);
-            results.add(new TaskResult(task.name(), caches.get(c).toString(), answers, options.samples()));
+            results.add(new TaskResult(task.name(), caches.get(c).toString(), answers, options.samples(), List.of()));
         }
         return results;
     }
@@ -99,7 +99,7 @@ public final class TaskScore {
         float[] logits = new float[model.vocabularySize()];
         int right = 0;
         int fed = sample.prefill();
-        for (AskedSample.TokenRange answer : sample.answers()) {
+        for (TokenRange answer : sample.answers()) {
             boolean allRight = true;
             for (; fed < answer.end() - 1; fed++) {
                 sequence.feed(sample.ids(), fed, 1, logits);

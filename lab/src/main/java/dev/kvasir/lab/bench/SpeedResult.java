@@ -2,6 +2,7 @@ package dev.kvasir.lab.bench;
 
 import dev.kvasir.lab.metric.Spread;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 
 /**
@@ -32,7 +33,12 @@ public record SpeedResult(
      * @param cacheBytes bytes allocated after the timed tokens
      * @param bitsPerElement the same for each element of K and V
      */
-    public record DepthSpeed(int depth, Spread decode, Spread ratio, long cacheBytes, double bitsPerElement) {}
+    public record DepthSpeed(int depth, Spread decode, Spread ratio, long cacheBytes, double bitsPerElement) {
+        /** Milliseconds a token: the fastest repetition is the least. */
+        public Spread millis() {
+            return new Spread(1e3 / decode.median(), 1e3 / decode.max(), 1e3 / decode.min(), decode.count());
+        }
+    }
 
     /** What a peak of memory covers. */
     public enum PeakScope {
@@ -47,5 +53,15 @@ public record SpeedResult(
     /** Median decode speed at the deepest depth, tokens per second. */
     public double deepestDecode() {
         return depths.getLast().decode().median();
+    }
+
+    /** What each token in the cache adds to decoding one, in nanoseconds: between the first depth and the last; empty for one. */
+    public OptionalDouble nanosPerDepth() {
+        DepthSpeed first = depths.getFirst();
+        DepthSpeed last = depths.getLast();
+        return depths.size() < 2
+                ? OptionalDouble.empty()
+                : OptionalDouble.of(
+                        1e6 * (last.millis().median() - first.millis().median()) / (last.depth() - first.depth()));
     }
 }

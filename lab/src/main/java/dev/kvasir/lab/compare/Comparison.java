@@ -2,8 +2,11 @@ package dev.kvasir.lab.compare;
 
 import dev.kvasir.KvasirException;
 import dev.kvasir.cache.CacheSpec;
+import dev.kvasir.lab.accuracy.Exam;
 import dev.kvasir.lab.accuracy.TaskResult;
 import dev.kvasir.lab.accuracy.TaskScore;
+import dev.kvasir.lab.accuracy.TurnScore;
+import dev.kvasir.lab.accuracy.Way;
 import dev.kvasir.lab.bench.SpeedBench;
 import dev.kvasir.lab.bench.SpeedResult;
 import dev.kvasir.lab.compare.ComparisonResult.Row;
@@ -14,8 +17,6 @@ import dev.kvasir.lab.perplexity.PerplexityResult;
 import dev.kvasir.lab.perplexity.PerplexityRun;
 import dev.kvasir.lab.step.Progress;
 import dev.kvasir.lab.step.StepModel;
-import dev.kvasir.lab.task.Task;
-import dev.kvasir.lab.task.Tasks;
 import dev.kvasir.tokenizer.Tokenizer;
 import java.time.OffsetDateTime;
 import java.time.ZoneId;
@@ -57,10 +58,12 @@ public final class Comparison {
     public ComparisonResult run(ComparisonOptions options, Text text, Progress progress) {
         OffsetDateTime date = OffsetDateTime.now(ZoneId.systemDefault()).truncatedTo(ChronoUnit.SECONDS);
         long start = System.nanoTime();
-        List<Task> tasks = options.tasks().stream().map(Tasks::byName).toList();
+        List<Exam> exams = options.tasks().stream().map(Exam::byName).toList();
         options.text().windowsIn(text.tokens().length);
         PerplexityRun perplexity = new PerplexityRun(model, options.reference(), options.text());
         TaskScore score = new TaskScore(model, tokenizer, options.asked());
+        TurnScore turns = new TurnScore(model, tokenizer, options.inTurns());
+        exams.stream().filter(exam -> exam.way() != Way.ANSWERS).forEach(turns::check);
         SpeedBench bench = new SpeedBench(model, options.speed());
         List<Skipped> skipped = new ArrayList<>();
         List<CacheSpec> caches = usable(options, skipped);
@@ -68,8 +71,11 @@ public final class Comparison {
         List<SpeedResult> speeds = bench.run(caches, progress);
         List<PerplexityResult> qualities = perplexity.run(text.tokens(), caches, progress);
         List<List<TaskResult>> asked = new ArrayList<>();
-        for (Task task : tasks) {
-            asked.add(score.run(task, caches, progress));
+        for (Exam exam : exams) {
+            asked.add(
+                    exam.way() == Way.ANSWERS
+                            ? score.run(exam.task(), caches, progress)
+                            : turns.run(exam, caches, progress));
         }
         List<Row> rows = new ArrayList<>();
         for (int c = 0; c < caches.size(); c++) {
@@ -96,20 +102,27 @@ public final class Comparison {
 
     private static Row row(
             boolean reference, int context, PerplexityResult quality, List<TaskResult> tasks, SpeedResult speed) {
-        long right = 0;
-        long asked = 0;
-        for (TaskResult task : tasks) {
-            right += task.answers().successes();
-            asked += task.answers().trials();
-        }
         return new Row(
                 quality.cache(),
                 reference,
                 (double) quality.cacheBytes() / context,
                 quality,
                 tasks,
-                asked == 0 ? Optional.empty() : Optional.of(Proportion.of(right, asked)),
+                together(tasks.stream()
+                        .filter(task -> task.turns().isEmpty())
+                        .map(TaskResult::answers)
+                        .toList()),
+                together(tasks.stream()
+                        .filter(task -> !task.turns().isEmpty())
+                        .map(task -> task.turns().getLast())
+                        .toList()),
                 speed);
+    }
+
+    private static Optional<Proportion> together(List<Proportion> parts) {
+        long right = parts.stream().mapToLong(Proportion::successes).sum();
+        long asked = parts.stream().mapToLong(Proportion::trials).sum();
+        return asked == 0 ? Optional.empty() : Optional.of(Proportion.of(right, asked));
     }
 
     /** Opens every cache once, each method and options only once, so that one that cannot serve this model is known before the long work. */

@@ -3,6 +3,7 @@ package dev.kvasir.lab.compare;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.lab.accuracy.TaskOptions;
+import dev.kvasir.lab.accuracy.TurnOptions;
 import dev.kvasir.lab.bench.SpeedOptions;
 import dev.kvasir.lab.perplexity.PerplexityOptions;
 import dev.kvasir.lab.task.Split;
@@ -17,8 +18,9 @@ import java.util.stream.IntStream;
  * @param reference the exact cache
  * @param skipUnfit whether a cache this model cannot use is left out with its reason instead of ending the run
  * @param text how the text is read
- * @param tasks names of generated tasks; may be empty
- * @param asked how the tasks are asked
+ * @param tasks names of exams: tasks, each with the way it is asked; may be empty
+ * @param asked how tasks are asked
+ * @param inTurns how tasks are asked in turns or requests
  * @param speed what is timed
  * @param seed that all generated text, tasks and tokens come from
  */
@@ -29,6 +31,7 @@ public record ComparisonOptions(
         PerplexityOptions text,
         List<String> tasks,
         TaskOptions asked,
+        TurnOptions inTurns,
         SpeedOptions speed,
         long seed) {
     /** Answers asked of one document: few, since those of one document are not independent. */
@@ -36,6 +39,9 @@ public record ComparisonOptions(
 
     /** Tokens before the first asked answer that are read from the cache. */
     public static final int PROBE = 16;
+
+    /** Documents asked in turns for each document of a task: a turn is one question, and the later ones hang on the first. */
+    private static final int TURN_SAMPLES = 2;
 
     /** Generated documents one seed can use before it meets the next seed's. */
     private static final int DOCUMENTS_PER_SEED_BITS = 20;
@@ -58,11 +64,13 @@ public record ComparisonOptions(
      *
      * @param caches empty for the default ones, of which those the model cannot use are skipped
      * @param context tokens of a window, at most the model's context
-     * @param tasks names of the tasks
+     * @param tasks names of the exams
+     * @param turns questions of a task that is asked in turns or requests
      */
     public static ComparisonOptions of(
-            Effort effort, int context, List<CacheSpec> caches, List<String> tasks, long seed) {
-        return of(effort, context, caches.isEmpty() ? DefaultCaches.all() : caches, caches.isEmpty(), tasks, seed);
+            Effort effort, int context, List<CacheSpec> caches, List<String> tasks, int turns, long seed) {
+        return of(
+                effort, context, caches.isEmpty() ? DefaultCaches.all() : caches, caches.isEmpty(), tasks, turns, seed);
     }
 
     /**
@@ -71,7 +79,13 @@ public record ComparisonOptions(
      * @param skipUnfit whether caches that the model cannot use are left out
      */
     public static ComparisonOptions of(
-            Effort effort, int context, List<CacheSpec> caches, boolean skipUnfit, List<String> tasks, long seed) {
+            Effort effort,
+            int context,
+            List<CacheSpec> caches,
+            boolean skipUnfit,
+            List<String> tasks,
+            int turns,
+            long seed) {
         if (context < 16) {
             throw new InvalidInputException("context: " + context + " tokens, a comparison needs at least 16");
         }
@@ -81,19 +95,15 @@ public record ComparisonOptions(
                 .distinct()
                 .boxed()
                 .toList();
+        int taskTokens = Math.min(effort.taskTokens(), context);
         return new ComparisonOptions(
                 caches,
                 DefaultCaches.reference(),
                 skipUnfit,
                 new PerplexityOptions(context, context / 2, effort.windows()),
                 tasks,
-                new TaskOptions(
-                        effort.samples(),
-                        Math.min(effort.taskTokens(), context),
-                        ANSWERS,
-                        PROBE,
-                        Split.TEST,
-                        firstDocument(seed)),
+                new TaskOptions(effort.samples(), taskTokens, ANSWERS, PROBE, Split.TEST, firstDocument(seed)),
+                new TurnOptions(TURN_SAMPLES * effort.samples(), taskTokens, turns, Split.TEST, firstDocument(seed)),
                 new SpeedOptions(context / 2, depths, decode, effort.repetitions(), SpeedOptions.FILL_CHUNK, seed),
                 seed);
     }

@@ -35,8 +35,9 @@ public record ComparisonResult(
      *
      * @param reference whether this is the exact cache that the others are held against
      * @param bytesPerToken bytes allocated at the end of a window, for each of its tokens
-     * @param tasks one entry per task
-     * @param accuracy answers of all tasks together; absent where none were asked
+     * @param tasks one entry per task and way to ask it
+     * @param accuracy answers of all tasks together that were not asked in turns; absent where none were
+     * @param lastTurn answers to the last question of all tasks that were asked in turns; absent where none were
      */
     public record Row(
             String cache,
@@ -45,6 +46,7 @@ public record ComparisonResult(
             PerplexityResult quality,
             List<TaskResult> tasks,
             Optional<Proportion> accuracy,
+            Optional<Proportion> lastTurn,
             SpeedResult speed) {}
 
     /** A cache that was left out, and why. */

@@ -3,13 +3,16 @@ package dev.kvasir.lab.report;
 import dev.kvasir.lab.bench.SpeedResult.DepthSpeed;
 import dev.kvasir.lab.compare.ComparisonResult;
 import dev.kvasir.lab.compare.ComparisonResult.Row;
+import dev.kvasir.lab.metric.Proportion;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.DoubleFunction;
+import java.util.function.Function;
 import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 
-/** The charts of the report: three qualities against bytes, speed against depth. */
+/** The charts of the report: qualities against bytes, speed against depth. */
 final class Charts {
     private Charts() {}
 
@@ -28,12 +31,26 @@ final class Charts {
                 page,
                 "kld",
                 "KL divergence from the exact cache",
-                "Lower is better: how far the next-token probabilities move. The most sensitive of the three.",
+                "Lower is better: how far the next-token probabilities move. The most sensitive of these.",
                 new ScatterChart.Quantity(
                         "KLD, nats (log)", true, true, 0, Double.POSITIVE_INFINITY, value -> Numbers.plain(value, 2)),
                 points(rows, i -> rows.get(i).quality().kld()));
         perplexity(page, rows);
-        accuracy(page, rows);
+        accuracy(
+                page,
+                "accuracy",
+                "Task accuracy",
+                "Higher is better: answers of all tasks together that were not asked in turns, with 95 % intervals.",
+                rows,
+                Row::accuracy);
+        accuracy(
+                page,
+                "last-turn",
+                "The last question of several",
+                "Higher is better: the cache was filled and compressed with the first question in view, another one was"
+                        + " asked last. With 95 % intervals.",
+                rows,
+                Row::lastTurn);
         speed(page, rows);
         page.close("div").close("section");
     }
@@ -52,12 +69,18 @@ final class Charts {
                 points(rows, i -> 100 * (rows.get(i).quality().ppl() / exact - 1)));
     }
 
-    private static void accuracy(Markup page, List<Row> rows) {
+    private static void accuracy(
+            Markup page,
+            String id,
+            String title,
+            String caption,
+            List<Row> rows,
+            Function<Row, Optional<Proportion>> of) {
         List<ScatterChart.Point> points = new ArrayList<>();
         for (int i = 0; i < rows.size(); i++) {
             Row row = rows.get(i);
             int series = i;
-            row.accuracy()
+            of.apply(row)
                     .ifPresent(answers -> points.add(new ScatterChart.Point(
                             series, row.cache(), row.bytesPerToken(), answers.share(), answers.low(), answers.high())));
         }
@@ -65,9 +88,9 @@ final class Charts {
             DoubleFunction<String> percent = value -> Numbers.plain(100 * value, 3) + " %";
             scatter(
                     page,
-                    "accuracy",
-                    "Task accuracy",
-                    "Higher is better: answers of all tasks together, with 95 % intervals.",
+                    id,
+                    title,
+                    caption,
                     new ScatterChart.Quantity("answers right", false, false, 0, 1, percent),
                     points);
         }
@@ -114,7 +137,11 @@ final class Charts {
                 page,
                 "Decode speed",
                 "Higher is better: median of interleaved repetitions, bars from the slowest to the fastest.");
-        page.raw(LineChart.draw("speed", "Decode speed against tokens in the cache", lines));
+        page.raw(LineChart.draw(
+                "speed",
+                "Decode speed against tokens in the cache",
+                new LineChart.Quantity("decoded tokens per second", "tokens/s", false),
+                lines));
         key(
                 page,
                 lines.stream().map(LineChart.Line::series).toList(),
@@ -122,11 +149,13 @@ final class Charts {
         page.close("figure");
     }
 
-    private static void begin(Markup page, String title, String caption) {
+    /** Opens a figure. */
+    static void begin(Markup page, String title, String caption) {
         page.open("figure").element("h3", title).element("figcaption", caption);
     }
 
-    private static void key(Markup page, List<Integer> series, List<String> names) {
+    /** The names that go with numbers. */
+    static void key(Markup page, List<Integer> series, List<String> names) {
         if (series.isEmpty()) {
             return;
         }

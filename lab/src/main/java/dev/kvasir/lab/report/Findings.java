@@ -2,9 +2,11 @@ package dev.kvasir.lab.report;
 
 import dev.kvasir.lab.compare.ComparisonResult;
 import dev.kvasir.lab.compare.ComparisonResult.Row;
+import dev.kvasir.lab.metric.Proportion;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /** What a reader in a hurry wants to know, each with the rule it was found by. */
@@ -27,7 +29,8 @@ final class Findings {
         }
         page.open("div", "class", "cards");
         nearlyExact(page, exact, others);
-        asRight(page, exact, others);
+        asRight(page, exact, others, "Smallest without a clear loss of right answers", Row::accuracy);
+        asRight(page, exact, others, "Smallest without a clear loss at the last of several questions", Row::lastTurn);
         fastest(page, exact, others);
         page.close("div");
     }
@@ -50,13 +53,13 @@ final class Findings {
                         "every compressed cache changes more than one in a hundred"));
     }
 
-    private static void asRight(Markup page, Row exact, List<Row> others) {
-        exact.accuracy().filter(share -> share.share() >= TELLING_SHARE).ifPresent(reference -> {
+    private static void asRight(
+            Markup page, Row exact, List<Row> others, String what, Function<Row, Optional<Proportion>> answers) {
+        answers.apply(exact).filter(share -> share.share() >= TELLING_SHARE).ifPresent(reference -> {
             Optional<Row> found = smallest(others.stream()
-                    .filter(row -> row.accuracy()
+                    .filter(row -> answers.apply(row)
                             .filter(own -> own.high() >= reference.share())
                             .isPresent()));
-            String what = "Smallest without a clear loss of right answers";
             found.ifPresentOrElse(
                     row -> card(
                             page,
@@ -64,7 +67,7 @@ final class Findings {
                             row.cache(),
                             size(row, exact) + "; "
                                     + Numbers.percent(
-                                            row.accuracy().orElse(reference).share()) + " of answers right, exact "
+                                            answers.apply(row).orElse(reference).share()) + " of answers right, exact "
                                     + Numbers.percent(reference.share())),
                     () -> card(page, what, "none", "the 95 % interval of each lies below the exact cache's share"));
         });

@@ -1,8 +1,10 @@
 package dev.kvasir.lab.report;
 
+import dev.kvasir.lab.accuracy.TaskResult;
 import dev.kvasir.lab.bench.SpeedResult;
 import dev.kvasir.lab.compare.ComparisonResult;
 import dev.kvasir.lab.compare.ComparisonResult.Row;
+import java.util.List;
 
 /** What each figure of the report means and how it was taken. */
 final class Glossary {
@@ -47,6 +49,7 @@ final class Glossary {
                     "Share of answers that greedy decoding gets exactly right in generated documents that were not"
                             + " trained on; below it right answers and answers asked. The document is fed as one step,"
                             + " the question and the answers are read through the cache. Intervals are Wilson's, 95 %.");
+            waysToAsk(page, exact.tasks());
         }
         entry(
                 page,
@@ -57,6 +60,28 @@ final class Glossary {
                         + " repetitions with the caches interleaved; × is the ratio to " + exact.cache()
                         + " within a repetition.");
         page.close("dl").close("section");
+    }
+
+    private static void waysToAsk(Markup page, List<TaskResult> tasks) {
+        if (tasks.stream().anyMatch(task -> !task.turns().isEmpty())) {
+            entry(
+                    page,
+                    "Turns",
+                    "Several questions of one cache, as in SCBench (arXiv 2412.10319). Document and first question are the"
+                            + " prompt that the cache compresses; only the question's last token is read through the"
+                            + " cache. The next question, about something else in the document, comes as one step behind"
+                            + " the true answer to the one before. A cache that dropped what the first question did not"
+                            + " need falls from turn 1 to turn 2.");
+        }
+        if (tasks.stream()
+                .anyMatch(task ->
+                        !task.taskName().equals(task.task()) && task.turns().isEmpty())) {
+            entry(
+                    page,
+                    "Requests",
+                    "Several questions, each alone, of a document that the cache compressed before it knew any: the"
+                            + " document is the prompt, each question one step behind a copy of its cache.");
+        }
     }
 
     private static String peakText(SpeedResult.PeakScope scope) {
@@ -71,7 +96,8 @@ final class Glossary {
         };
     }
 
-    private static void entry(Markup page, String term, String meaning) {
+    /** A term and its meaning. */
+    static void entry(Markup page, String term, String meaning) {
         page.element("dt", term).element("dd", meaning);
     }
 }

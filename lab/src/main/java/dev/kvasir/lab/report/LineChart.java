@@ -1,42 +1,53 @@
 package dev.kvasir.lab.report;
 
 import dev.kvasir.lab.metric.Spread;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.DoubleStream;
 
-/** Decode speed against depth: a line per cache through its medians, bars from the slowest to the fastest repetition. */
+/** A quantity against depth: a line per cache through its medians, bars from the least to the largest repetition. */
 final class LineChart {
     private static final double LINE_END = Plot.RIGHT - 26;
     private static final double BADGE_AT = Plot.RIGHT - 4;
 
-    /** One cache: its speed, tokens per second, at each depth. */
-    record Line(int series, String name, List<Integer> depths, List<Spread> speeds) {}
+    /** One cache: its value at each depth. */
+    record Line(int series, String name, List<Integer> depths, List<Spread> values) {}
+
+    /**
+     * What the vertical axis shows.
+     *
+     * @param name on the axis
+     * @param unit behind a value
+     * @param fromZero whether the axis begins at zero, so that heights can be held against each other
+     */
+    record Quantity(String name, String unit, boolean fromZero) {}
 
     private LineChart() {}
 
     /** The chart as SVG. */
-    static String draw(String id, String title, List<Line> lines) {
+    static String draw(String id, String title, Quantity quantity, List<Line> lines) {
         double[] depths = lines.stream()
                 .flatMapToDouble(line -> line.depths.stream().mapToDouble(Integer::doubleValue))
                 .toArray();
-        List<Double> speeds = new ArrayList<>();
-        lines.forEach(line -> line.speeds.forEach(speed -> speeds.addAll(List.of(speed.min(), speed.max()))));
-        double[] speedValues = speeds.stream().mapToDouble(Double::doubleValue).toArray();
+        double[] values = lines.stream()
+                .flatMap(line -> line.values.stream())
+                .flatMapToDouble(
+                        value -> DoubleStream.of(quantity.fromZero ? 0 : value.min(), value.min(), value.max()))
+                .toArray();
         double deepest = Arrays.stream(depths).max().orElse(1);
         Axis x = new Axis(0, Math.max(1, deepest), false, Plot.LEFT + 8, LINE_END, 0);
-        Axis y = Axis.linear(speedValues, 0, Double.POSITIVE_INFINITY, Plot.BOTTOM, Plot.TOP);
-        Plot plot = new Plot(id, title, describe(lines));
+        Axis y = Axis.linear(values, 0, Double.POSITIVE_INFINITY, Plot.BOTTOM, Plot.TOP);
+        Plot plot = new Plot(id, title, describe(quantity, lines));
         plot.axes(
                 x,
                 "tokens in the cache",
                 value -> Numbers.count(Math.round(value)),
                 y,
-                "decoded tokens per second",
+                quantity.name,
                 value -> Numbers.plain(value, 4));
         lines.forEach(line -> draw(plot, line, x, y));
-        badges(plot, lines, y);
+        badges(plot, quantity, lines, y);
         return plot.finish();
     }
 
@@ -45,11 +56,11 @@ final class LineChart {
         String colour = Plot.colour(line.series);
         for (int i = 0; i < line.depths.size(); i++) {
             double px = x.at(line.depths.get(i));
-            Spread speed = line.speeds.get(i);
+            Spread value = line.values.get(i);
             path.append(path.isEmpty() ? "M" : " L")
                     .append(Math.round(px * 10) / 10.0)
                     .append(' ')
-                    .append(Math.round(y.at(speed.median()) * 10) / 10.0);
+                    .append(Math.round(y.at(value.median()) * 10) / 10.0);
             plot.svg()
                     .empty(
                             "line",
@@ -60,34 +71,34 @@ final class LineChart {
                             "x2",
                             px,
                             "y1",
-                            y.at(speed.min()),
+                            y.at(value.min()),
                             "y2",
-                            y.at(speed.max()));
-            plot.svg().empty("circle", "class", "dot " + colour, "cx", px, "cy", y.at(speed.median()), "r", 2.5);
+                            y.at(value.max()));
+            plot.svg().empty("circle", "class", "dot " + colour, "cx", px, "cy", y.at(value.median()), "r", 2.5);
         }
         plot.svg().empty("path", "class", "line " + colour, "d", path.toString());
     }
 
     /** Badges at the right, in the order of the lines' ends, pushed apart until none covers another. */
-    private static void badges(Plot plot, List<Line> lines, Axis y) {
+    private static void badges(Plot plot, Quantity quantity, List<Line> lines, Axis y) {
         List<Line> sorted = lines.stream()
                 .sorted(Comparator.comparingDouble(
-                        line -> y.at(line.speeds.getLast().median())))
+                        line -> y.at(line.values.getLast().median())))
                 .toList();
         double[] places = sorted.stream()
-                .mapToDouble(line -> y.at(line.speeds.getLast().median()))
+                .mapToDouble(line -> y.at(line.values.getLast().median()))
                 .toArray();
         spread(places, 2 * Plot.BADGE + 1, Plot.TOP + Plot.BADGE - 10, Plot.BOTTOM - Plot.BADGE);
         for (int i = 0; i < places.length; i++) {
             Line line = sorted.get(i);
-            double end = y.at(line.speeds.getLast().median());
+            double end = y.at(line.values.getLast().median());
             plot.svg().empty("line", "class", "leader", "x1", LINE_END, "y1", end, "x2", BADGE_AT, "y2", places[i]);
             plot.badge(
                     line.series,
                     BADGE_AT,
                     places[i],
-                    line.name + ": " + Numbers.significant(line.speeds.getLast().median(), 3) + " tokens/s at depth "
-                            + Numbers.count(line.depths.getLast()));
+                    line.name + ": " + Numbers.significant(line.values.getLast().median(), 3) + " " + quantity.unit
+                            + " at depth " + Numbers.count(line.depths.getLast()));
         }
     }
 
@@ -101,13 +112,13 @@ final class LineChart {
         }
     }
 
-    private static String describe(List<Line> lines) {
+    private static String describe(Quantity quantity, List<Line> lines) {
         StringBuilder text = new StringBuilder();
         for (Line line : lines) {
             text.append(line.name).append(": ");
             for (int i = 0; i < line.depths.size(); i++) {
-                text.append(Numbers.significant(line.speeds.get(i).median(), 3))
-                        .append(" tokens/s at depth ")
+                text.append(Numbers.significant(line.values.get(i).median(), 3))
+                        .append(" " + quantity.unit + " at depth ")
                         .append(Numbers.count(line.depths.get(i)))
                         .append(i == line.depths.size() - 1 ? ". " : ", ");
             }

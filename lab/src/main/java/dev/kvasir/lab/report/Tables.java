@@ -4,6 +4,7 @@ import dev.kvasir.lab.accuracy.TaskResult;
 import dev.kvasir.lab.bench.SpeedResult.DepthSpeed;
 import dev.kvasir.lab.compare.ComparisonResult;
 import dev.kvasir.lab.compare.ComparisonResult.Row;
+import dev.kvasir.lab.metric.Proportion;
 import dev.kvasir.lab.metric.Spread;
 import java.util.List;
 
@@ -38,7 +39,7 @@ final class Tables {
                 "perplexity",
                 "KLD",
                 "top-1");
-        first.tasks().forEach(task -> head(page, task.task()));
+        first.tasks().forEach(task -> taskHeads(page, task));
         heads(page, "prefill tok/s", "decode tok/s");
         page.close("tr").close("thead").open("tbody");
         for (int i = 0; i < rows.size(); i++) {
@@ -48,7 +49,7 @@ final class Tables {
     }
 
     private static void qualityRow(Markup page, int series, Row row) {
-        begin(page, series, row);
+        begin(page, series, row.cache(), row.reference());
         cell(page, Numbers.significant(row.quality().bitsPerElement(), 3));
         cell(page, Numbers.bytes(row.quality().cacheBytes()));
         cell(page, Numbers.bytes(row.bytesPerToken()));
@@ -64,10 +65,10 @@ final class Tables {
                 "99 %: " + Numbers.significant(row.quality().kldP99(), 2));
         cell(page, Numbers.percent(row.quality().top1()));
         for (TaskResult task : row.tasks()) {
-            cell(
-                    page,
-                    Numbers.percent(task.answers().share()),
-                    task.answers().successes() + "/" + task.answers().trials());
+            if (task.turns().isEmpty()) {
+                share(page, task.answers());
+            }
+            task.turns().forEach(turn -> share(page, turn));
         }
         cell(
                 page,
@@ -81,13 +82,26 @@ final class Tables {
         page.close("tr");
     }
 
+    private static void taskHeads(Markup page, TaskResult task) {
+        if (task.turns().isEmpty()) {
+            head(page, task.task());
+        }
+        for (int turn = 1; turn <= task.turns().size(); turn++) {
+            head(page, task.taskName() + " turn " + turn);
+        }
+    }
+
+    private static void share(Markup page, Proportion answers) {
+        cell(page, Numbers.percent(answers.share()), answers.successes() + "/" + answers.trials());
+    }
+
     private static void speeds(Markup page, List<Row> rows) {
         page.open("thead").open("tr");
         head(page, "Cache");
         rows.getFirst().speed().depths().forEach(depth -> head(page, "at " + Numbers.count(depth.depth())));
         page.close("tr").close("thead").open("tbody");
         for (int i = 0; i < rows.size(); i++) {
-            begin(page, i, rows.get(i));
+            begin(page, i, rows.get(i).cache(), rows.get(i).reference());
             for (DepthSpeed depth : rows.get(i).speed().depths()) {
                 Spread speed = depth.decode();
                 cell(
@@ -101,11 +115,12 @@ final class Tables {
         page.close("tbody");
     }
 
-    private static void begin(Markup page, int series, Row row) {
-        page.open("tr", "class", row.reference() ? "reference" : "cache");
+    /** Opens the row of a cache. */
+    static void begin(Markup page, int series, String cache, boolean reference) {
+        page.open("tr", "class", reference ? "reference" : "cache");
         page.open("th", "scope", "row");
         badge(page, series);
-        page.text(row.cache()).close("th");
+        page.text(cache).close("th");
     }
 
     /** The number of a row in the colour it has in the charts. */
@@ -119,15 +134,18 @@ final class Tables {
         }
     }
 
-    private static void head(Markup page, String name) {
+    /** The head of a column. */
+    static void head(Markup page, String name) {
         page.element("th", name, "scope", "col");
     }
 
-    private static void cell(Markup page, String text) {
+    /** A figure. */
+    static void cell(Markup page, String text) {
         page.element("td", text);
     }
 
-    private static void cell(Markup page, String text, String below) {
+    /** A figure with a smaller one below. */
+    static void cell(Markup page, String text, String below) {
         page.open("td").text(text).element("small", below).close("td");
     }
 }

@@ -49,6 +49,11 @@ public final class Facts implements Task {
     }
 
     @Override
+    public Task asking(int most) {
+        return new Facts(people, most, byLength);
+    }
+
+    @Override
     public Sample sample(Split split, long index, int tokens, TokenCounter counter) {
         int wanted = byLength ? Math.clamp(tokens / TOKENS_PER_PERSON, 1, people) : people;
         return Fit.to(name(), tokens, counter, budget -> {

@@ -45,6 +45,11 @@ public final class Retrieval implements Task {
     }
 
     @Override
+    public Task asking(int most) {
+        return new Retrieval(pairs, most, byLength);
+    }
+
+    @Override
     public Sample sample(Split split, long index, int tokens, TokenCounter counter) {
         int wanted = byLength ? Math.clamp(tokens / TOKENS_PER_PAIR, 2, pairs) : pairs;
         return Fit.to(name(), tokens, counter, budget -> {

@@ -20,6 +20,11 @@ public record Sample(String text, List<Span> answers) {
         }
     }
 
+    /** Where the question that {@code answer} answers begins: with the line the answer stands on. */
+    public int questionStart(Span answer) {
+        return text.lastIndexOf('\n', answer.start() - 1) + 1;
+    }
+
     /** The text of one answer, with its leading space. */
     public String answer(Span span) {
         return text.substring(span.start(), span.end());

@@ -13,4 +13,14 @@ public interface Task {
      * @throws dev.kvasir.InvalidInputException if not even the shortest document fits in {@code tokens}
      */
     Sample sample(Split split, long index, int tokens, TokenCounter counter);
+
+    /**
+     * This task with at most {@code questions} questions in a document, where they stand together behind what they are
+     * about; this task itself where they do not.
+     *
+     * @throws dev.kvasir.InvalidInputException if that is more than a document can have
+     */
+    default Task asking(int questions) {
+        return this;
+    }
 }

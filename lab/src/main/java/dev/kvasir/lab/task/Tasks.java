@@ -4,6 +4,7 @@ import dev.kvasir.InvalidInputException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -13,11 +14,11 @@ public final class Tasks {
 
     /** Every task that asks something, with its defaults. */
     public static List<Task> all() {
-        return List.of(new Retrieval(), new TwoHop(), new Arithmetic(), new Labelling(), new Facts());
+        return List.of(new Retrieval(), new TwoHop(), new Arithmetic(), new ManyShot(), new Facts());
     }
 
     /**
-     * The task called {@code name}: one of {@link #all}, or {@link Prose}.
+     * The task called {@code name}: one of {@link #all}, or {@link Prose}; {@code labelling} is {@link ManyShot}.
      *
      * @throws InvalidInputException if there is none, with the nearest name there is
      */
@@ -26,6 +27,7 @@ public final class Tasks {
         return tasks.stream()
                 .filter(task -> task.name().equals(name))
                 .findFirst()
+                .or(() -> name.equals(ManyShot.ALIAS) ? Optional.of(new ManyShot()) : Optional.empty())
                 .orElseThrow(() -> new InvalidInputException(unknown(name, tasks)));
     }
 

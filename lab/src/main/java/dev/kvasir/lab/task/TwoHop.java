@@ -46,6 +46,11 @@ public final class TwoHop implements Task {
     }
 
     @Override
+    public Task asking(int most) {
+        return new TwoHop(chains, most, byLength);
+    }
+
+    @Override
     public Sample sample(Split split, long index, int tokens, TokenCounter counter) {
         int wanted = byLength ? Math.clamp(tokens / TOKENS_PER_CHAIN, 2, chains) : chains;
         return Fit.to(name(), tokens, counter, budget -> {

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheSpec;
-import dev.kvasir.lab.accuracy.AskedSample.TokenRange;
 import dev.kvasir.lab.step.FakeModel;
 import dev.kvasir.lab.step.Progress;
 import dev.kvasir.lab.task.Sample;

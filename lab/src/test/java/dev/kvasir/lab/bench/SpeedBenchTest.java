@@ -57,6 +57,23 @@ class SpeedBenchTest {
     }
 
     @Test
+    void timesAreTheInverseOfSpeedsAndGrowWithDepth() {
+        List<SpeedResult> results = run(NO_MEMORY);
+        DepthSpeed deepest = results.getFirst().depths().getLast();
+        assertThat(deepest.millis().median()).isCloseTo(20.6 / 4, within(1e-9));
+        assertThat(deepest.millis().min()).isLessThanOrEqualTo(deepest.millis().max());
+        // 0.1 ms for each token in the cache, or half of it.
+        assertThat(results.getFirst().nanosPerDepth().orElseThrow()).isCloseTo(100_000, within(1e-3));
+        assertThat(results.getLast().nanosPerDepth().orElseThrow()).isCloseTo(50_000, within(1e-3));
+        SpeedOptions one = new SpeedOptions(20, List.of(10), 4, 1, 16, 1);
+        assertThat(new SpeedBench(model, one, NO_MEMORY, clock::get)
+                        .run(List.of(SLOW), Progress.none())
+                        .getFirst()
+                        .nanosPerDepth())
+                .isEmpty();
+    }
+
+    @Test
     void ratiosAreAgainstTheFirstCache() {
         List<SpeedResult> results = run(NO_MEMORY);
         assertThat(results.getFirst().prefillRatio().median()).isEqualTo(1);

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.lab.accuracy.TaskOptions;
+import dev.kvasir.lab.accuracy.TaskResult;
+import dev.kvasir.lab.accuracy.TurnOptions;
 import dev.kvasir.lab.bench.SpeedOptions;
 import dev.kvasir.lab.compare.ComparisonResult.Row;
 import dev.kvasir.lab.info.ModelInfo;
@@ -60,6 +62,7 @@ class ComparisonTest {
                 new PerplexityOptions(64, 32, 2),
                 tasks,
                 new TaskOptions(2, 128, 4, 8, Split.TEST, 0),
+                new TurnOptions(3, 128, 2, Split.TEST, 0),
                 new SpeedOptions(16, List.of(0, 32), 4, 2, 16, 1),
                 1);
     }
@@ -84,6 +87,26 @@ class ComparisonTest {
         assertThat(result.rows().getFirst().quality().kld()).isZero();
         assertThat(result.rows().getLast().quality().kld()).isPositive();
         assertThat(model.closed).isEqualTo(model.opened);
+    }
+
+    @Test
+    void turnsHaveSharesOfTheirOwnAndStayOutOfTheSum() {
+        Text text = Text.generated(128, 1, ComparisonTest::encode);
+        ComparisonResult result = comparison.run(
+                options(List.of(GOOD), false, List.of("retrieval", "retrieval:turns", "retrieval:requests")),
+                text,
+                Progress.none());
+        assertThat(result.rows()).allSatisfy(row -> {
+            TaskResult turns = row.tasks().get(1);
+            assertThat(turns.task()).isEqualTo("retrieval:turns");
+            assertThat(turns.turns())
+                    .hasSize(2)
+                    .allSatisfy(turn -> assertThat(turn.trials()).isEqualTo(3));
+            assertThat(row.lastTurn()).contains(turns.turns().getLast());
+            assertThat(row.accuracy().orElseThrow().trials())
+                    .isEqualTo(row.tasks().get(0).answers().trials()
+                            + row.tasks().get(2).answers().trials());
+        });
     }
 
     @Test
@@ -113,6 +136,7 @@ class ComparisonTest {
         Text little = new Text("little", new int[3]);
         refuses(options(List.of(UNFIT), false, List.of()), text, "does not fit");
         refuses(options(List.of(GOOD), false, List.of("retrieva")), text, "retrieval");
+        refuses(options(List.of(GOOD), false, List.of("arithmetic:turns")), text, "arithmetic:turns");
         refuses(options(List.of(GOOD), false, List.of()), little, "3 tokens");
         assertThat(model.steps).isEmpty();
     }
@@ -121,14 +145,14 @@ class ComparisonTest {
     void optionsOfAnEffortFitTheContext() {
         for (Effort effort : Effort.values()) {
             for (int context : new int[] {16, 17, 100, 1024, 2048, 9001}) {
-                ComparisonOptions options = ComparisonOptions.of(effort, context, List.of(GOOD), List.of(), 3);
+                ComparisonOptions options = ComparisonOptions.of(effort, context, List.of(GOOD), List.of(), 2, 3);
                 assertThat(options.speed().longest()).isLessThanOrEqualTo(context);
                 assertThat(options.asked().tokens()).isLessThanOrEqualTo(context);
                 assertThat(options.text().context()).isEqualTo(context);
                 assertThat(options.caches().getLast()).isEqualTo(GOOD);
             }
         }
-        assertThatThrownBy(() -> ComparisonOptions.of(Effort.QUICK, 15, List.of(GOOD), List.of(), 3))
+        assertThatThrownBy(() -> ComparisonOptions.of(Effort.QUICK, 15, List.of(GOOD), List.of(), 2, 3))
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessageContaining("16");
     }

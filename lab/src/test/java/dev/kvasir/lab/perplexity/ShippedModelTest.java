@@ -6,13 +6,21 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.format.ModelFolder;
+import dev.kvasir.lab.accuracy.Exam;
 import dev.kvasir.lab.accuracy.TaskOptions;
+import dev.kvasir.lab.accuracy.TaskResult;
 import dev.kvasir.lab.accuracy.TaskScore;
+import dev.kvasir.lab.accuracy.TurnOptions;
+import dev.kvasir.lab.accuracy.TurnScore;
+import dev.kvasir.lab.accuracy.Way;
 import dev.kvasir.lab.step.EngineModel;
 import dev.kvasir.lab.step.Progress;
+import dev.kvasir.lab.task.ManyShot;
 import dev.kvasir.lab.task.Prose;
 import dev.kvasir.lab.task.Retrieval;
 import dev.kvasir.lab.task.Split;
+import dev.kvasir.lab.task.Task;
+import dev.kvasir.lab.task.TwoHop;
 import dev.kvasir.model.Model;
 import dev.kvasir.tensor.Workers;
 import dev.kvasir.tokenizer.Tokenizer;
@@ -65,6 +73,31 @@ class ShippedModelTest {
                     .run(new Retrieval(), List.of(EXACT, KIVI2), Progress.none());
             assertThat(Stream.of(0, 1).map(i -> scores.get(i).answers().share()))
                     .allMatch(share -> share >= 0.75);
+        }
+    }
+
+    @Test
+    void answersASecondQuestionAsWellAsTheFirst() {
+        assumeTrue(Files.exists(MODEL), "models/kvasir-tiny is not here");
+        Model model = ModelFolder.open(MODEL);
+        try (Workers workers = Workers.of(2);
+                PagePool pool = new PagePool(1L << 28);
+                Tokenizer tokenizer = Tokenizer.open(MODEL, model.config().vocabularySize())) {
+            TurnScore score = new TurnScore(
+                    new EngineModel(model, pool, workers),
+                    tokenizer::encodeWithOffsets,
+                    new TurnOptions(10, 512, 2, Split.TEST, 1));
+            for (Task task : List.of(new Retrieval(), new TwoHop(), new ManyShot())) {
+                TaskResult exact = score.run(new Exam(task, Way.TURNS), List.of(EXACT), Progress.none())
+                        .getFirst();
+                assertThat(exact.turns())
+                        .hasSize(2)
+                        .allSatisfy(
+                                turn -> assertThat(turn.share()).as(task.name()).isGreaterThanOrEqualTo(0.9));
+            }
+            TaskResult alone = score.run(new Exam(new Retrieval(), Way.REQUESTS), List.of(EXACT), Progress.none())
+                    .getFirst();
+            assertThat(alone.answers().share()).isGreaterThanOrEqualTo(0.9);
         }
     }
 }

@@ -30,7 +30,7 @@ class HtmlReportTest {
         assertThat(elements(page, "tbody"))
                 .hasSize(2)
                 .allSatisfy(body -> assertThat(elements(body, "tr")).hasSameSizeAs(result.rows()));
-        assertThat(elements(page, "svg")).hasSize(4).allSatisfy(chart -> {
+        assertThat(elements(page, "svg")).hasSize(5).allSatisfy(chart -> {
             List<String> badges = elements(chart, "g").stream()
                     .filter(group -> group.getAttribute("class").startsWith("badge"))
                     .map(group -> elements(group, "text").getFirst().getTextContent())
@@ -38,6 +38,24 @@ class HtmlReportTest {
                     .toList();
             assertThat(badges).containsExactly("1", "2", "3", "4", "5", "6", "7", "8");
         });
+    }
+
+    @Test
+    void showsTheShareOfEachTurn() throws Exception {
+        Document page = parse(HtmlReport.of(Results.typical()));
+        List<String> heads = elements(elements(page, "thead").getFirst(), "th").stream()
+                .map(Element::getTextContent)
+                .toList();
+        assertThat(heads)
+                .contains("many-shot", "retrieval turn 1", "retrieval turn 2")
+                .doesNotContain("retrieval:turns");
+        Element kivi2 = elements(elements(page, "tbody").getFirst(), "tr").get(6);
+        List<String> cells =
+                elements(kivi2, "td").stream().map(Element::getTextContent).toList();
+        // 111 of 128 answers, and 83 of 128; the row's name is no td.
+        assertThat(cells.get(heads.indexOf("retrieval turn 1") - 1)).isEqualTo("86.7 %111/128");
+        assertThat(cells.get(heads.indexOf("retrieval turn 2") - 1)).isEqualTo("64.8 %83/128");
+        assertThat(elements(page, "dt").stream().map(Element::getTextContent)).contains("Turns");
     }
 
     @Test
@@ -76,7 +94,14 @@ class HtmlReportTest {
     void drawsASingleCacheAndOneWithoutTasks() throws Exception {
         ComparisonResult.Row full = Results.row("exact", 32, 5, 0, 1, 0.9, 900, 1);
         ComparisonResult.Row untold = new ComparisonResult.Row(
-                full.cache(), true, full.bytesPerToken(), full.quality(), List.of(), Optional.empty(), full.speed());
+                full.cache(),
+                true,
+                full.bytesPerToken(),
+                full.quality(),
+                List.of(),
+                Optional.empty(),
+                Optional.empty(),
+                full.speed());
         Document page = parse(HtmlReport.of(Results.of(List.of(untold))));
         assertThat(elements(page, "svg")).hasSize(3);
         assertThat(page.getDocumentElement().getTextContent())

@@ -42,8 +42,9 @@ class JsonTest {
                         "model", "machine", "date", "seconds", "seed", "text", "context", "prefill", "rows", "skipped");
         JsonNode row = json.get("rows").get(0);
         assertThat(row.propertyNames())
-                .containsExactly("cache", "reference", "bytesPerToken", "quality", "tasks", "accuracy", "speed");
-        assertThat(row.at("/tasks/0").propertyNames()).containsExactly("task", "cache", "answers", "samples");
+                .containsExactly(
+                        "cache", "reference", "bytesPerToken", "quality", "tasks", "accuracy", "lastTurn", "speed");
+        assertThat(row.at("/tasks/0").propertyNames()).containsExactly("task", "cache", "answers", "samples", "turns");
         assertThat(row.at("/accuracy").propertyNames()).containsExactly("successes", "trials", "share", "low", "high");
         assertThat(row.at("/speed").propertyNames())
                 .containsExactly(
@@ -57,7 +58,14 @@ class JsonTest {
     void whatIsAbsentHasNoKey() {
         var row = Results.typical().rows().getFirst();
         var silent = new ComparisonResult.Row(
-                row.cache(), true, row.bytesPerToken(), row.quality(), List.of(), Optional.empty(), row.speed());
+                row.cache(),
+                true,
+                row.bytesPerToken(),
+                row.quality(),
+                List.of(),
+                Optional.empty(),
+                Optional.empty(),
+                row.speed());
         assertThat(read(silent).has("accuracy")).isFalse();
         assertThat(read(silent).get("tasks").isEmpty()).isTrue();
     }

@@ -91,9 +91,14 @@ final class Results {
                 2);
         List<TaskResult> tasks = new ArrayList<>();
         long right = Math.round(share * 128);
-        for (String task : List.of("retrieval", "two-hop", "arithmetic", "labelling", "facts")) {
-            tasks.add(new TaskResult(task, cache, Proportion.of(right, 128), 16));
+        for (String task : List.of("retrieval", "two-hop", "arithmetic", "many-shot", "facts")) {
+            tasks.add(new TaskResult(task, cache, Proportion.of(right, 128), 16, List.of()));
         }
+        // A quarter of what the first turn gets right is lost to the second.
+        Proportion first = Proportion.of(right, 128);
+        Proportion second = Proportion.of(right * 3 / 4, 128);
+        tasks.add(new TaskResult(
+                "retrieval:turns", cache, Proportion.of(right + right * 3 / 4, 256), 128, List.of(first, second)));
         return new Row(
                 cache,
                 bits == 32,
@@ -101,6 +106,7 @@ final class Results {
                 quality,
                 tasks,
                 Optional.of(Proportion.of(5 * right, 640)),
+                Optional.of(second),
                 speeds(cache, speed, gain));
     }
 

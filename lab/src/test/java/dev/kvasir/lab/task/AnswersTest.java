@@ -141,8 +141,8 @@ class AnswersTest {
     }
 
     @Test
-    void labellingFollowsOneRule() {
-        each(new Labelling(), sample -> {
+    void manyShotLabelsFollowOneRule() {
+        each(new ManyShot(), sample -> {
             Map<String, String> labels = new HashMap<>();
             Map<String, Integer> shown = new HashMap<>();
             List<String> answers = new ArrayList<>();

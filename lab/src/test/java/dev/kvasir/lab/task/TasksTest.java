@@ -73,6 +73,34 @@ class TasksTest {
     }
 
     @Test
+    void asksNoMoreThanItIsToldTo() {
+        for (Task task : List.of(new Retrieval(), new TwoHop(), new Facts())) {
+            for (int questions = 1; questions <= 4; questions++) {
+                Sample few = task.asking(questions).sample(Split.TEST, 4, 700, Documents.WORDS);
+                Sample plain = task.sample(Split.TEST, 4, 700, Documents.WORDS);
+                assertThat(Documents.answers(few))
+                        .isEqualTo(Documents.answers(plain).subList(0, questions));
+            }
+        }
+        assertThat(new Arithmetic().asking(1)).isInstanceOf(Arithmetic.class);
+    }
+
+    @Test
+    void manyShotHasTheDocumentsOfItsFirstName() {
+        assertThat(new ManyShot().sample(Split.TEST, 0, 64, Documents.WORDS).text())
+                .startsWith(" label :\n needle : cag ;\n hunter : nib ;\n");
+    }
+
+    @Test
+    void aQuestionIsTheLineBeforeItsAnswer() {
+        Sample sample = new TwoHop().sample(Split.TEST, 1, 500, Documents.WORDS);
+        for (Span answer : sample.answers()) {
+            assertThat(sample.text().substring(sample.questionStart(answer), answer.start()))
+                    .matches(" trace \\w+ :");
+        }
+    }
+
+    @Test
     void precedesEveryWordAndAnswerWithOneSpace() {
         for (Task task : Documents.everyTask()) {
             Sample sample = task.sample(Split.TRAIN, 5, 700, Documents.WORDS);
@@ -132,6 +160,7 @@ class TasksTest {
     void namesTheNearestTaskForAnUnknownOne() {
         assertThat(Tasks.byName("two-hop")).isInstanceOf(TwoHop.class);
         assertThat(Tasks.byName("prose")).isInstanceOf(Prose.class);
+        assertThat(Tasks.byName("labelling").name()).isEqualTo("many-shot");
         assertThatThrownBy(() -> Tasks.byName("Retreival"))
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessageContaining("'Retreival'")

@@ -1,6 +1,5 @@
 package dev.kvasir.cache.method.bfp;
 
-import dev.kvasir.cache.attention.HeadFactory;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
@@ -9,6 +8,7 @@ import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Calibrator;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
+import dev.kvasir.cache.attention.HeadFactory;
 import java.util.List;
 import java.util.Optional;
 

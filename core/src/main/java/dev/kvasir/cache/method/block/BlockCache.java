@@ -1,7 +1,5 @@
 package dev.kvasir.cache.method.block;
 
-import dev.kvasir.cache.attention.HeadFactory;
-import java.util.Optional;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
@@ -9,7 +7,9 @@ import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
+import dev.kvasir.cache.attention.HeadFactory;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The block types of llama.cpp: each 32 channels of a token share an F16 scale, and for q5_1 and q4_1 an F16

@@ -1,7 +1,5 @@
 package dev.kvasir.cache.method.exact;
 
-import dev.kvasir.cache.attention.HeadFactory;
-import java.util.Optional;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
@@ -10,10 +8,12 @@ import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.attention.Head;
+import dev.kvasir.cache.attention.HeadFactory;
 import dev.kvasir.cache.kernel.Element;
 import dev.kvasir.cache.store.ExactKeys;
 import dev.kvasir.cache.store.ExactValues;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Every key and value as it is, in {@code dtype}: the cache all others are measured against. Rolls back any number of

@@ -1,6 +1,5 @@
 package dev.kvasir.cache.method.gear;
 
-import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
@@ -8,6 +7,7 @@ import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
+import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.kernel.Kernels;
 import java.util.List;
 

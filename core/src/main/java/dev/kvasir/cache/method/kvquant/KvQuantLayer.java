@@ -1,10 +1,10 @@
 package dev.kvasir.cache.method.kvquant;
 
-import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
+import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.CountedOutliers;
 import dev.kvasir.cache.store.ExactRows;

@@ -1,7 +1,5 @@
 package dev.kvasir.cache.method.mikv;
 
-import java.util.Optional;
-import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
@@ -9,7 +7,9 @@ import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
+import dev.kvasir.cache.attention.LayerFactory;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * MiKV, "No Token Left Behind": importance decides how many bits a token gets, not whether it lives. Important tokens are

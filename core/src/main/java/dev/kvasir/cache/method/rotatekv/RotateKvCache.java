@@ -1,6 +1,5 @@
 package dev.kvasir.cache.method.rotatekv;
 
-import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
@@ -9,6 +8,7 @@ import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Calibrator;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
+import dev.kvasir.cache.attention.LayerFactory;
 import java.util.List;
 
 /**
@@ -121,8 +121,8 @@ public final class RotateKvCache implements CacheMethod {
         int[][] orders = plan.reorder().equals(RotateKvPlan.NO_REORDER)
                 ? ChannelOrder.none(model.shape())
                 : ChannelOrder.of(model.calibrations().find(name(), settings.text("file")), plan);
-        return (layer, pages, kernels) -> new RotateKvLayer(
-                plan, new KeyBasis(plan.rotation(), orders[layer]), model.rotary(), pages, kernels);
+        return (layer, pages, kernels) ->
+                new RotateKvLayer(plan, new KeyBasis(plan.rotation(), orders[layer]), model.rotary(), pages, kernels);
     }
 
     /** Although {@code reorder=off} does without. */

@@ -52,7 +52,8 @@ public final class SnapKvCache implements CacheMethod {
                 "What the end of a prompt, usually the question, attends to is what the answer will attend to. A head keeps"
                         + " that, and forgets the rest of the prompt: a second question about something else finds it gone.",
                 "keep times those of the store, and 4 bytes a token and head",
-                List.of("Mistral-7B-Instruct-v0.2, LongBench: about the full cache's at 4,096 tokens a head",
+                List.of(
+                        "Mistral-7B-Instruct-v0.2, LongBench: about the full cache's at 4,096 tokens a head",
                         "needle in a haystack of 380,000 tokens found with 1,024 tokens a head"),
                 List.of());
     }
@@ -61,8 +62,8 @@ public final class SnapKvCache implements CacheMethod {
     public List<CacheOption> options() {
         List<CacheOption> options = new ArrayList<>(Budget.options("0.25"));
         options.add(CacheOption.number("window", 32, "last tokens of a prompt, whose attention counts", "at least 1"));
-        options.add(CacheOption.choice(
-                "pooling", "max", "how scores of neighbours are pooled", "max", "average", "none"));
+        options.add(
+                CacheOption.choice("pooling", "max", "how scores of neighbours are pooled", "max", "average", "none"));
         options.add(CacheOption.number("kernel", 7, "neighbours that are pooled", "odd numbers"));
         options.add(CacheOption.spec("store", "exact(f16)", "what stores the tokens that stay", "exact, block, ..."));
         return options;
@@ -85,12 +86,11 @@ public final class SnapKvCache implements CacheMethod {
         if (kernel % 2 == 0) {
             throw new InvalidInputException("snapkv: kernel=" + kernel + " is not possible, allowed: odd numbers");
         }
-        WindowScores.Pooling pooling =
-                switch (settings.text("pooling")) {
-                    case "max" -> WindowScores.Pooling.MAX;
-                    case "average" -> WindowScores.Pooling.AVERAGE;
-                    default -> WindowScores.Pooling.NONE;
-                };
+        WindowScores.Pooling pooling = switch (settings.text("pooling")) {
+            case "max" -> WindowScores.Pooling.MAX;
+            case "average" -> WindowScores.Pooling.AVERAGE;
+            default -> WindowScores.Pooling.NONE;
+        };
         CacheSpec store = settings.spec("store");
         TopTokens.Plan again = plan(settings, TopTokens.When.PROMPTS_AGAIN);
         TopTokens.Plan once = plan(settings, TopTokens.When.PROMPTS);
@@ -100,9 +100,7 @@ public final class SnapKvCache implements CacheMethod {
                 model.shape(),
                 Caches.heads(name(), store, model),
                 (layer, heads, movable) -> new TopTokens(
-                        heads,
-                        Optional.of(new WindowScores(heads, window, pooling, kernel)),
-                        movable ? again : once));
+                        heads, Optional.of(new WindowScores(heads, window, pooling, kernel)), movable ? again : once));
     }
 
     private static int window(CacheSettings settings) {

@@ -1,7 +1,5 @@
 package dev.kvasir.cache.method.turboquant;
 
-import dev.kvasir.cache.attention.HeadFactory;
-import java.util.Optional;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
@@ -9,7 +7,9 @@ import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
+import dev.kvasir.cache.attention.HeadFactory;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * TurboQuant: a vector is rotated at random, after which every coordinate has the same known density, and each is quantized by

@@ -1,7 +1,5 @@
 package dev.kvasir.cache.method.vidkv;
 
-import java.util.Optional;
-import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
@@ -9,8 +7,10 @@ import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
+import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.kernel.Kernels;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * VidKV, a cache of less than 2 bits made for video tokens: abnormal key channels of 2 bits, the others one sign bit in the

@@ -1,6 +1,5 @@
 package dev.kvasir.cache.method.vidkv;
 
-import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.Page;
@@ -9,6 +8,7 @@ import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.attention.Head;
 import dev.kvasir.cache.attention.HeadStores;
+import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.ExactKeys;
 import dev.kvasir.cache.store.ExactValues;

@@ -1,7 +1,5 @@
 package dev.kvasir.cache.method.zipcache;
 
-import java.util.Optional;
-import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.CacheOption;
@@ -9,7 +7,9 @@ import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
+import dev.kvasir.cache.attention.LayerFactory;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * ZipCache: salient tokens in 4 bits, the others in 2, told apart by a few probe queries whose attention is divided by how
@@ -80,8 +80,8 @@ public final class ZipCache implements CacheMethod {
     public List<CacheOption> options() {
         return List.of(
                 CacheOption.decimal("ratio", "0.6", "share of salient tokens", "0 to 1"),
-                CacheOption.choice("bits_hi", "4", "bits of a salient token's code", "2", "4", "8"),
-                CacheOption.choice("bits_lo", "2", "bits of another token's code", "2", "4", "8"),
+                CacheOption.choice("bits_hi", "4", "bits of a salient token's code", "2", "3", "4", "8"),
+                CacheOption.choice("bits_lo", "2", "bits of another token's code", "2", "3", "4", "8"),
                 CacheOption.decimal("recent", "0.05", "share of newest tokens that are probes", "0 to 1"),
                 CacheOption.decimal("random", "0.05", "share of random probes", "0 to 1"),
                 CacheOption.number("interval", 100, "decoded tokens of a segment", "1 to 4096"),

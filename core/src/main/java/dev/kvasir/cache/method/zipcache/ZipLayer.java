@@ -1,11 +1,11 @@
 package dev.kvasir.cache.method.zipcache;
 
-import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
+import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.attention.WeightObserver;
 import dev.kvasir.cache.importance.ColumnSums;
 import dev.kvasir.cache.importance.ProbeRows;

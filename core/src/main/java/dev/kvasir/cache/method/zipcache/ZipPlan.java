@@ -59,6 +59,29 @@ final class ZipPlan {
     private final boolean layerRows;
     private final boolean requantizesAll;
     private final int seed;
+    /** Whether the tail gathers what probes give; otherwise a segment is judged by its last query alone. */
+    private final boolean gathers;
+
+    /** ZipVL's: the schemes of ZipCache, one selection a layer whose size is measured, nothing gathered in between. */
+    ZipPlan(CacheShape shape, int highBits, int lowBits, int interval) {
+        this.shape = shape;
+        this.highBits = highBits;
+        this.lowBits = lowBits;
+        this.interval = interval;
+        ratio = MILLION;
+        recent = 0;
+        random = 0;
+        visibility = Visibility.PROBES;
+        saliency = Saliency.NORMALIZED;
+        perLayer = true;
+        keyScheme = KeyScheme.CHANNEL;
+        valueScheme = ValueScheme.CST;
+        layerRows = true;
+        requantizesAll = false;
+        seed = 0;
+        gathers = false;
+        checkWidth("zipvl");
+    }
 
     ZipPlan(CacheSettings settings, CacheShape shape) {
         this.shape = shape;
@@ -83,10 +106,15 @@ final class ZipPlan {
             throw new InvalidInputException("zipcache: recent=" + settings.text("recent") + " and random="
                     + settings.text("random") + " are more than all tokens, allowed: a sum of 0 to 1");
         }
+        gathers = true;
+        checkWidth("zipcache");
+    }
+
+    private void checkWidth(String method) {
         boolean grouped = keyScheme == KeyScheme.GROUP || valueScheme == ValueScheme.GROUP;
         int divisor = grouped ? GROUP : PackedLayout.UNIT;
         if (shape.headDim() % divisor != 0) {
-            throw new InvalidInputException("zipcache: heads of " + shape.headDim()
+            throw new InvalidInputException(method + ": heads of " + shape.headDim()
                     + " channels, allowed are multiples of " + divisor + (grouped ? " with groups of " + GROUP : ""));
         }
     }
@@ -181,7 +209,7 @@ final class ZipPlan {
 
     /** Numbers beside the tail: a sum for each head and token, and how many probes saw the token. */
     int tailNumbers() {
-        return (shape.kvHeads() + 1) * interval;
+        return gathers ? (shape.kvHeads() + 1) * interval : 0;
     }
 
     /** Bytes of all layers with segments of these sizes and {@code tail} tokens after them. */

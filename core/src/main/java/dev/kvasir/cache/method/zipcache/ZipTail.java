@@ -32,7 +32,7 @@ final class ZipTail {
     private int traced;
 
     ZipTail(ZipPlan plan, PagePool pool, Kernels kernels) {
-        this(plan, new ArrayList<>(), new ArrayList<>(), new TokenNumbers(pool, plan.tailNumbers()));
+        this(plan, new ArrayList<>(), new ArrayList<>(), new TokenNumbers(pool, Math.max(1, plan.tailNumbers())));
         int d = plan.shape().headDim();
         // The values' capacity only says that they are a window; it is never reached.
         int capacity = Math.ceilDiv(plan.interval(), ZipPlan.TAIL_PAGE) * ZipPlan.TAIL_PAGE;

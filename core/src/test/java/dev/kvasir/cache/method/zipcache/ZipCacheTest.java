@@ -58,6 +58,7 @@ final class ZipCacheTest {
         "'zipcache(0.7, v_rows=head, nnz=remaining, interval=30)', 4, 2, 96",
         "'zipcache(1, bits_hi=8, interval=30)', 4, 2, 64",
         "'zipcache(0, bits_lo=4, interval=30)', 4, 2, 256",
+        "'zipcache(1, bits_hi=3, interval=30)', 4, 2, 64",
         "'zipcache(interval=30, recompress=all)', 4, 2, 64",
         "'zipcache(interval=27, recent=1, random=0)', 2, 2, 64"
     })
@@ -73,7 +74,7 @@ final class ZipCacheTest {
         plain.rowsPerHead = spec.contains("v_rows=head");
         plain.remaining = spec.contains("nnz=remaining");
         plain.all = spec.contains("recompress=all");
-        plain.high = spec.contains("bits_hi=8") ? 8 : 4;
+        plain.high = spec.contains("bits_hi=8") ? 8 : spec.contains("bits_hi=3") ? 3 : 4;
         plain.low = spec.contains("bits_lo=4") ? 4 : 2;
         plain.ratio = spec.startsWith("zipcache(0.") || spec.startsWith("zipcache(1") || spec.startsWith("zipcache(0,")
                 ? Double.parseDouble(spec.substring(9, spec.indexOf(',')))
@@ -476,7 +477,7 @@ final class ZipCacheTest {
                 "zipcache(interval=0)|64|allowed: 1 to 4096",
                 "zipcache|72|multiples of 16",
                 "zipcache(k_scheme=group)|80|multiples of 32",
-                "zipcache(bits_hi=3)|64|allowed: 2, 4, 8"
+                "zipcache(bits_hi=5)|64|allowed: 2, 3, 4, 8"
             })
     void saysWhatIsWrong(String spec, int headDim, String problem) {
         CacheShape shape = new CacheShape(1, 1, 1, headDim, 8);

@@ -8,10 +8,13 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Many-shot labelling by a rule: each document gives 3 to 5 categories of words a label each, the lines show words with
- * their labels. A label is an answer once its category has been shown twice.
+ * Many-shot labelling by a rule: each document gives 3 to 5 categories of words a label each, the lines, its shots, show
+ * words with their labels. A label is an answer once its category has been shown twice.
  */
-public final class Labelling implements Task {
+public final class ManyShot implements Task {
+    /** Another name of the task, which training recipes use; documents are drawn by it. */
+    static final String ALIAS = "labelling";
+
     private static final int LEAST_CATEGORIES = 3;
     private static final int MOST_CATEGORIES = 5;
     private static final int SHOWN_BEFORE_ASKED = 2;
@@ -31,14 +34,14 @@ public final class Labelling implements Task {
 
     @Override
     public String name() {
-        return "labelling";
+        return "many-shot";
     }
 
     @Override
     public Sample sample(Split split, long index, int tokens, TokenCounter counter) {
         Map<String, Integer> counts = new HashMap<>();
         TokenCounter once = line -> counts.computeIfAbsent(line, counter::count);
-        return Fit.to(name(), tokens, counter, budget -> draft(new Dice(split, name(), index), split, budget, once));
+        return Fit.to(name(), tokens, counter, budget -> draft(new Dice(split, ALIAS, index), split, budget, once));
     }
 
     private static Optional<Sample> draft(Dice dice, Split split, int budget, TokenCounter counter) {
