@@ -77,8 +77,8 @@ class AttentionTest {
                 "bfp",
                 "bfp(bfp14, block=16)",
                 "bfp(bfp16, v_axis=token)",
-                "scissorhands(900, recent_exact=10, store=qserve(smooth=false))",
-                "scissorhands(900, recent_exact=37, store=exact(bf16))"
+                "scissorhands(900, block=900, recent_exact=10, store=qserve(smooth=false))",
+                "scissorhands(900, block=900, recent_exact=37, store=exact(bf16))"
             })
     void equalsPlainLoopsOverWhatIsRead(String text) {
         CacheSpec spec = CacheSpec.parse(text);

@@ -140,7 +140,7 @@ public final class KeptLayer implements SingleLayer {
 
     /** The same with a history of {@code numbers} numbers a token. */
     public static long indexBytes(int heads, int slots, int numbers) {
-        return heads * (TokenNumbers.bytes(slots) + TokenNumbers.bytes(slots * numbers));
+        return (long) heads * (TokenNumbers.bytes(slots) + TokenNumbers.bytes(slots * numbers));
     }
 
     /** Slots after a step, block by block; or the most on the way. */

@@ -30,13 +30,13 @@ public final class RecentExact {
     }
 
     /**
-     * Heads of {@code stores} with their newest {@code tokens} tokens before them; the same if those are none.
+     * {@code heads} with their newest {@code tokens} tokens before them; the same if those are none.
      *
-     * @param method whose heads they are and {@code name} what their store is called, for errors
+     * @param method whose heads they are and {@code stores} what their store is called, for errors
      * @throws InvalidInputException once a head is made, if its store does not hold tokens one by one
      */
-    public static HeadFactory heads(String method, String name, HeadFactory stores, int headDim, int tokens) {
-        return tokens == 0 ? stores : new Heads(method, name, stores, headDim, tokens);
+    public static HeadFactory heads(String method, String stores, HeadFactory heads, int headDim, int tokens) {
+        return tokens == 0 ? heads : new Heads(method, stores, heads, headDim, tokens);
     }
 
     /**
@@ -52,28 +52,28 @@ public final class RecentExact {
         return rest.plus(new Footprint(0, 0, 2 * side * shape.layers() * shape.kvHeads(), 0, 0));
     }
 
-    private record Heads(String method, String name, HeadFactory stores, int headDim, int tokens)
+    private record Heads(String method, String stores, HeadFactory heads, int headDim, int tokens)
             implements HeadFactory {
         @Override
         public Head head(int layer, int kvHead, PagePool pool, Kernels kernels) {
-            Head head = stores.head(layer, kvHead, pool, kernels);
+            Head head = heads.head(layer, kvHead, pool, kernels);
             if (head.keys() instanceof RowKeys keys && head.values() instanceof RowValues values) {
                 return new Head(
                         new RecentKeys(keys, pool, kernels, ELEMENT, headDim, tokens),
                         new RecentValues(values, pool, kernels, ELEMENT, headDim, tokens));
             }
-            throw new InvalidInputException(method + ": recent_exact=" + tokens + " is not possible with " + name
+            throw new InvalidInputException(method + ": recent_exact=" + tokens + " is not possible with " + stores
                     + ", which does not store tokens one by one");
         }
 
         @Override
         public Transform keyTransform(int layer, int kvHead) {
-            return stores.keyTransform(layer, kvHead);
+            return heads.keyTransform(layer, kvHead);
         }
 
         @Override
         public Transform valueTransform(int layer, int kvHead) {
-            return stores.valueTransform(layer, kvHead);
+            return heads.valueTransform(layer, kvHead);
         }
     }
 }

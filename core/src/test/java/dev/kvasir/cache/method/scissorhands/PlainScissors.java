@@ -4,9 +4,7 @@ import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Steps;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 
 /** One head of the published loop, token by token, with explicit softmax and every event written down. */
 final class PlainScissors {
@@ -22,7 +20,7 @@ final class PlainScissors {
     boolean ofSeen;
     final List<Integer> kept = new ArrayList<>();
     /** Of each token, the rows that had it below average, once for each query head. */
-    private final Map<Integer, List<Integer>> events = new HashMap<>();
+    private final List<List<Integer>> events = new ArrayList<>();
 
     PlainScissors(Steps steps, CacheShape shape, int layer, int kvHead, int budget, int drop, int window, int recent) {
         this.steps = steps;
@@ -53,7 +51,9 @@ final class PlainScissors {
 
     float[] attend(int t) {
         kept.add(t);
-        events.put(t, new ArrayList<>());
+        while (events.size() <= t) {
+            events.add(new ArrayList<>());
+        }
         int d = shape.headDim();
         int g = shape.queriesPerKvHead();
         int n = kept.size();
@@ -91,21 +91,21 @@ final class PlainScissors {
     }
 
     void forgetEvents() {
-        events.values().forEach(List::clear);
+        events.forEach(List::clear);
     }
 
     void compress(int seen, int going) {
-        Map<Integer, Long> below = new HashMap<>();
+        long[] below = new long[seen];
         for (int i = 0; i < kept.size(); i++) {
             boolean newest = i >= kept.size() - recent;
             int position = kept.get(i);
             long count = events.get(position).stream()
                     .filter(row -> row >= seen - window)
                     .count();
-            below.put(position, newest ? 0 : count);
+            below[position] = newest ? 0 : count;
         }
         List<Integer> order = new ArrayList<>(kept);
-        order.sort(Comparator.comparing((Integer p) -> -below.get(p)).thenComparing(p -> p));
+        order.sort(Comparator.comparingLong((Integer p) -> -below[p]).thenComparingInt(p -> p));
         kept.removeAll(order.subList(0, going));
     }
 }
