@@ -201,7 +201,9 @@ class AttentionTest {
     }
 
     private static long allocatedPerToken(String text, CacheModel model, com.sun.management.ThreadMXBean threads) {
-        Steps steps = (text.startsWith("xquant") || text.startsWith("cskv")) ? Steps.projected(model.shape(), 1) : new Steps(model.shape(), 1);
+        Steps steps = (text.startsWith("xquant") || text.startsWith("cskv"))
+                ? Steps.projected(model.shape(), 1)
+                : new Steps(model.shape(), 1);
         try (PagePool pool = Steps.pool();
                 KvCache cache = Caches.create(CacheSpec.parse(text), model, pool, Steps.sequential())) {
             steps.feed(cache, 300);

@@ -78,8 +78,14 @@ public final class ZipVlCache implements CacheMethod {
                 CacheOption.flag("sparse", true, "whether only important tokens of a prompt attend"),
                 CacheOption.number("min_tokens", 256, "prompts of fewer tokens attend in full", "any number"),
                 CacheOption.flag("force_last", true, "whether the last token is always important"),
-                CacheOption.choice("cache", "mixed", "what others than important tokens get: bits_lo, or nothing", "mixed", "drop"),
-                CacheOption.spec("store", "exact(f16)", "what stores the tokens that stay, if others go", "exact, block, ..."),
+                CacheOption.choice(
+                        "cache",
+                        "mixed",
+                        "what others than important tokens get: bits_lo, or nothing",
+                        "mixed",
+                        "drop"),
+                CacheOption.spec(
+                        "store", "exact(f16)", "what stores the tokens that stay, if others go", "exact, block, ..."),
                 CacheOption.number("seed", 0, "of random probes", "whole numbers"));
     }
 

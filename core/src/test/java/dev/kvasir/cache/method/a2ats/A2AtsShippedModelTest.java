@@ -173,6 +173,7 @@ class A2AtsShippedModelTest {
     @Test
     void whatIsReadGetsMoreAttentionThanAsManyTokensAtRandom() {
         double[] masses = masses(ModelFolder.open(FOLDER).cacheModel());
-        System.err.println(java.util.Arrays.toString(masses)); assertThat(masses[0]).isGreaterThan(masses[1] + 0.03);
+        System.err.println(java.util.Arrays.toString(masses));
+        assertThat(masses[0]).isGreaterThan(masses[1] + 0.03);
     }
 }

@@ -401,14 +401,17 @@ class ZipVlTest {
                         .toList();
                 for (int h = 0; h < 2; h++) {
                     int head = h;
-                    assertThat(IntStream.range(0, kept.keys(h).size()).map(slot -> kept.position(head, slot)).boxed())
+                    assertThat(IntStream.range(0, kept.keys(h).size())
+                                    .map(slot -> kept.position(head, slot))
+                                    .boxed())
                             .containsExactlyElementsOf(important);
                 }
                 int size = important.size();
                 long rows = 2 * 2 * 64 * 64 * 2L * Math.ceilDiv(size, 64);
                 assertThat(kept.footprint().total()).isEqualTo(rows + KeptLayer.indexBytes(2, size, true));
             }
-            assertThat(before).isEqualTo(cache.footprint().total() + mixed.footprint().total());
+            assertThat(before)
+                    .isEqualTo(cache.footprint().total() + mixed.footprint().total());
             int judged = cache.store(0).size();
             for (int i = 0; i < 99; i++) {
                 steps.feed(cache, 1);
