@@ -14,12 +14,14 @@ import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.h2o.H2oCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
+import dev.kvasir.cache.method.lambda.LambdaCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.qserve.QServeCache;
 import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.scissorhands.ScissorhandsCache;
 import dev.kvasir.cache.method.snapkv.SnapKvCache;
+import dev.kvasir.cache.method.streaming.StreamingCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
@@ -51,7 +53,9 @@ public final class Caches {
             new H2oCache(),
             new SnapKvCache(),
             new ZipVlCache(),
-            new ScissorhandsCache());
+            new ScissorhandsCache(),
+            new StreamingCache(),
+            new LambdaCache());
 
     private Caches() {}
 

@@ -144,6 +144,7 @@ class AttentionTest {
             "rotatekv(reorder=off)",
             "mikv",
             "scissorhands(200)",
+            "streaming(250)",
             "vidkv",
             "gear(variant=gear)",
             "zipcache(interval=4000)",

@@ -56,6 +56,8 @@ class CacheLifeTest {
                 "h2o",
                 "h2o(budget=40, store=block(q4_0))",
                 "scissorhands(70)",
+                "streaming(70)",
+                "lambda(150, sinks=7, trained=160)",
                 "scissorhands(100, layers=ramp, window=90, store=block(q4_0), recent_exact=9)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
@@ -136,6 +138,8 @@ class CacheLifeTest {
                 "kvquant",
                 "kvquant(cap=0, sinks=3)",
                 "h2o(budget=40)",
+                "streaming(60, sinks=3, store=block(q4_0))",
+                "lambda(100)",
                 "scissorhands(60, recent_exact=12, store=block(q4_0, rotate=true))",
                 "snapkv",
                 "snapkv(0.3, store=kivi(residual=32))",
@@ -196,7 +200,9 @@ class CacheLifeTest {
                 "bfp(v_axis=token)",
                 "rotatekv(reorder=off, sinkEntries=0)",
                 "kvquant",
-                "kvquant(cap=0)"
+                "kvquant(cap=0)",
+                "streaming(100)",
+                "lambda(128, sinks=12)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -314,6 +320,8 @@ class CacheLifeTest {
                 "kvquant(cap=0)",
                 "h2o(budget=30)",
                 "scissorhands(50)",
+                "streaming(60, sinks=0, positions=true)",
+                "lambda(40, trained=50)",
                 "scissorhands(90, window=60, recent_exact=11, store=block(q4_0))",
                 "scissorhands(90, prompt=dense)",
                 "snapkv(budget=40)",
