@@ -16,6 +16,7 @@ import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.h2o.H2oCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
+import dev.kvasir.cache.method.lambda.LambdaCache;
 import dev.kvasir.cache.method.locret.LocretCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.minicache.MiniCache;
@@ -26,6 +27,7 @@ import dev.kvasir.cache.method.rotatekv.RotateKvCache;
 import dev.kvasir.cache.method.saq.SaqCache;
 import dev.kvasir.cache.method.scissorhands.ScissorhandsCache;
 import dev.kvasir.cache.method.snapkv.SnapKvCache;
+import dev.kvasir.cache.method.streaming.StreamingCache;
 import dev.kvasir.cache.method.tova.TovaCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
@@ -69,7 +71,9 @@ public final class Caches {
             new LocretCache(),
             new ScissorhandsCache(),
             new PyramidKvCache(),
-            new TovaCache());
+            new TovaCache(),
+            new StreamingCache(),
+            new LambdaCache());
 
     private Caches() {}
 

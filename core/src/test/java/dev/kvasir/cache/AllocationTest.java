@@ -39,6 +39,8 @@ class AllocationTest {
                 "a2ats(window=16)",
                 "quest(budget=48, dense=1)",
                 "scissorhands(200)",
+                "streaming(250)",
+                "lambda(window=250)",
                 "h2o(budget=200)",
                 "snapkv",
                 "zipvl(interval=4000)"

@@ -73,7 +73,9 @@ class CacheLifeTest {
                 "scissorhands(70)",
                 "scissorhands(100, layers=ramp, window=90, store=block(q4_0), recent_exact=9)",
                 "tova",
-                "tova(budget=40, heads=each, store=block(q4_0))"
+                "tova(budget=40, heads=each, store=block(q4_0))",
+                "streaming(70)",
+                "lambda(150, sinks=7, trained=160)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -172,6 +174,8 @@ class CacheLifeTest {
                 "quest(budget=48, dense=1)",
                 "quest(page=7, budget=30, dense=0)",
                 "h2o(budget=40)",
+                "streaming(60, sinks=3, store=block(q4_0))",
+                "lambda(100)",
                 "scissorhands(60, recent_exact=12, store=block(q4_0, rotate=true))",
                 "snapkv",
                 "snapkv(0.3, store=kivi(residual=32))",
@@ -260,7 +264,9 @@ class CacheLifeTest {
                 "a2ats(window=16, store=block(q8_0))",
                 "a2ats(window=16, store=gear(variant=gear, group=32))",
                 "quest(budget=48, dense=1)",
-                "quest(page=7, budget=30, dense=0)"
+                "quest(page=7, budget=30, dense=0)",
+                "streaming(100)",
+                "lambda(128, sinks=12)"
             })
     void continuesTheSameAfterARollback(String spec) {
         try (PagePool pool = Steps.pool();
@@ -408,6 +414,8 @@ class CacheLifeTest {
                 "locret(budget=40)",
                 "locret(0.3, store=block(q8_0, rotate=true))",
                 "scissorhands(50)",
+                "streaming(60, sinks=0, positions=true)",
+                "lambda(40, trained=50)",
                 "scissorhands(90, window=60, recent_exact=11, store=block(q4_0))",
                 "scissorhands(90, prompt=dense)",
                 "snapkv(budget=40, heads=adaptive)",
