@@ -13,6 +13,7 @@ import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.h2o.H2oCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
+import dev.kvasir.cache.method.kvcrush.KvCrushCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.mikv.MikvCache;
 import dev.kvasir.cache.method.pyramidkv.PyramidKvCache;
@@ -24,6 +25,7 @@ import dev.kvasir.cache.method.tova.TovaCache;
 import dev.kvasir.cache.method.turboquant.TurboQuantCache;
 import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
+import dev.kvasir.cache.selection.Policy;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
 import java.io.InputStream;
@@ -51,7 +53,8 @@ public final class Caches {
             new H2oCache(),
             new SnapKvCache(),
             new PyramidKvCache(),
-            new TovaCache());
+            new TovaCache(),
+            new KvCrushCache());
 
     private Caches() {}
 
@@ -119,6 +122,28 @@ public final class Caches {
                     + method.standsAlone().get());
         }
         return method.layers(new CacheSettings(complete(spec).options()), model);
+    }
+
+    /**
+     * How the method of {@code spec} decides which tokens stay, for a method that builds on it. Throws as {@link #create}, and if
+     * it does not decide by what tokens are worth.
+     *
+     * @param user the method that wants to know
+     */
+    public static Policy policy(String user, CacheSpec spec, CacheShape shape) {
+        CacheMethod method = method(spec.method());
+        return method.policy(new CacheSettings(complete(spec).options()), shape)
+                .orElseThrow(() -> new InvalidInputException(user + " cannot build on " + method.name()
+                        + ", which does not let tokens go by what they are worth; it can on "
+                        + names(METHODS.stream()
+                                .filter(candidate -> candidate
+                                        .policy(
+                                                new CacheSettings(complete(new CacheSpec(candidate.name(), Map.of()))
+                                                        .options()),
+                                                shape)
+                                        .isPresent())
+                                .map(CacheMethod::name)
+                                .toList())));
     }
 
     /**

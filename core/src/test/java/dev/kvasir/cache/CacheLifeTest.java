@@ -56,7 +56,8 @@ class CacheLifeTest {
                 "h2o",
                 "h2o(budget=40, store=block(q4_0))",
                 "tova",
-                "tova(budget=40, heads=each, store=block(q4_0))"
+                "tova(budget=40, heads=each, store=block(q4_0))",
+                "kvcrush(base=h2o, keep=0.3)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -95,7 +96,8 @@ class CacheLifeTest {
                 "snapkv(0.5)",
                 "snapkv(0.5, heads=adaptive)",
                 "pyramidkv(0.5)",
-                "tova"
+                "tova",
+                "kvcrush(base=h2o, keep=0.5)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -142,7 +144,9 @@ class CacheLifeTest {
                 "snapkv(0.3, store=kivi(residual=32))",
                 "snapkv(0.3, heads=adaptive)",
                 "pyramidkv(0.4, heads=adaptive, store=block(q4_0))",
-                "tova(budget=40)"
+                "tova(budget=40)",
+                "kvcrush(base=h2o, budget=40)",
+                "kvcrush(0.3, sig_layers=2, store=kivi(residual=32))"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -319,7 +323,9 @@ class CacheLifeTest {
                 "snapkv(budget=40)",
                 "snapkv(budget=40, heads=adaptive)",
                 "pyramidkv(budget=40)",
-                "tova(budget=30)"
+                "tova(budget=30)",
+                "kvcrush(base=h2o, budget=30)",
+                "kvcrush(budget=48, page=8)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {
