@@ -28,8 +28,8 @@ record PlainCrush(List<Map<Integer, Double>> scores, List<Map<Integer, Double>> 
     /** Positions in the order of their scores, of equals the newer first. */
     private static List<Integer> ranked(Map<Integer, Double> scores) {
         return scores.keySet().stream()
-                .sorted(Comparator.comparingDouble((Integer p) -> -scores.get(p))
-                        .thenComparing(p -> -p))
+                .sorted(Comparator.comparingDouble((Integer p) -> -scores.getOrDefault(p, 0.0))
+                        .thenComparingInt(p -> -p))
                 .toList();
     }
 
@@ -94,7 +94,7 @@ record PlainCrush(List<Map<Integer, Double>> scores, List<Map<Integer, Double>> 
         Map<Integer, Integer> distances = distances(anchor);
         List<Integer> eligible = pages.keySet().stream()
                 .filter(unit -> !units.contains(unit))
-                .sorted(Comparator.comparingInt((Integer unit) -> distances.get(unit))
+                .sorted(Comparator.comparingInt((Integer unit) -> distances.getOrDefault(unit, 0))
                         .thenComparingInt(unit -> unit))
                 .toList();
         for (int j = 0; j < rep; j++) {
