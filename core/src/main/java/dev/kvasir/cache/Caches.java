@@ -15,6 +15,7 @@ import dev.kvasir.cache.method.exact.ExactCache;
 import dev.kvasir.cache.method.gear.GearCache;
 import dev.kvasir.cache.method.h2o.H2oCache;
 import dev.kvasir.cache.method.kivi.KiviCache;
+import dev.kvasir.cache.method.kvcrush.KvCrushCache;
 import dev.kvasir.cache.method.kvquant.KvQuantCache;
 import dev.kvasir.cache.method.lambda.LambdaCache;
 import dev.kvasir.cache.method.locret.LocretCache;
@@ -35,6 +36,7 @@ import dev.kvasir.cache.method.xquant.XQuantCache;
 import dev.kvasir.cache.method.xquant.XQuantClCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
 import dev.kvasir.cache.method.zipcache.ZipVlCache;
+import dev.kvasir.cache.selection.Policy;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;
 import java.io.InputStream;
@@ -73,7 +75,8 @@ public final class Caches {
             new PyramidKvCache(),
             new TovaCache(),
             new StreamingCache(),
-            new LambdaCache());
+            new LambdaCache(),
+            new KvCrushCache());
 
     private Caches() {}
 
@@ -141,6 +144,28 @@ public final class Caches {
                     + method.standsAlone().get());
         }
         return method.layers(new CacheSettings(complete(spec).options()), model);
+    }
+
+    /**
+     * How the method of {@code spec} decides which tokens stay, for a method that builds on it. Throws as {@link #create}, and if
+     * it does not decide by what tokens are worth.
+     *
+     * @param user the method that wants to know
+     */
+    public static Policy policy(String user, CacheSpec spec, CacheShape shape) {
+        CacheMethod method = method(spec.method());
+        return method.policy(new CacheSettings(complete(spec).options()), shape)
+                .orElseThrow(() -> new InvalidInputException(user + " cannot build on " + method.name()
+                        + ", which does not let tokens go by what they are worth; it can on "
+                        + names(METHODS.stream()
+                                .filter(candidate -> candidate
+                                        .policy(
+                                                new CacheSettings(complete(new CacheSpec(candidate.name(), Map.of()))
+                                                        .options()),
+                                                shape)
+                                        .isPresent())
+                                .map(CacheMethod::name)
+                                .toList())));
     }
 
     /**

@@ -75,7 +75,8 @@ class CacheLifeTest {
                 "tova",
                 "tova(budget=40, heads=each, store=block(q4_0))",
                 "streaming(70)",
-                "lambda(150, sinks=7, trained=160)"
+                "lambda(150, sinks=7, trained=160)",
+                "kvcrush(base=h2o, keep=0.3)"
             })
     void allocatesWhatTheFormulaSays(String spec) {
         for (int[] chunks :
@@ -124,7 +125,8 @@ class CacheLifeTest {
                 "locret",
                 "snapkv(0.5, heads=adaptive)",
                 "pyramidkv(0.5)",
-                "tova"
+                "tova",
+                "kvcrush(base=h2o, keep=0.5)"
             })
     void refusalLeavesTheCacheAsItWas(String spec) {
         long budget = Caches.estimateBytes(CacheSpec.parse(spec), SHAPE, 300);
@@ -192,7 +194,9 @@ class CacheLifeTest {
                 "locret(budget=40, local=8, store=block(q4_0))",
                 "snapkv(0.3, heads=adaptive)",
                 "pyramidkv(0.4, heads=adaptive, store=block(q4_0))",
-                "tova(budget=40)"
+                "tova(budget=40)",
+                "kvcrush(base=h2o, budget=40)",
+                "kvcrush(0.3, sig_layers=2, store=kivi(residual=32))"
             })
     void forksGoTheirOwnWays(String spec) {
         PagePool pool = Steps.pool();
@@ -420,7 +424,9 @@ class CacheLifeTest {
                 "scissorhands(90, prompt=dense)",
                 "snapkv(budget=40, heads=adaptive)",
                 "pyramidkv(budget=40)",
-                "tova(budget=30)"
+                "tova(budget=30)",
+                "kvcrush(base=h2o, budget=30)",
+                "kvcrush(budget=48, page=8)"
             })
     void aSavedCacheGoesOnAsIfNothingHadHappened(String spec) throws IOException {
         for (int length : new int[] {0, 1, 63, 200}) {

@@ -17,6 +17,11 @@ public interface Importance {
     /** Who sees the step's attention; nobody where nothing can go. */
     Optional<WeightObserver> observer();
 
-    /** Writes the importance of all candidates of a head, once the step was observed. */
+    /** Writes the importance of all candidates of a head, once the step was observed; once a step. */
     void of(int kvHead, float[] out);
+
+    /** Writes the importance of all candidates to one query head of a KV head, after {@link #of}, where it tells them apart. */
+    default void ofQueryHead(int kvHead, int queryHead, float[] out) {
+        throw new IllegalStateException("importance is of a KV head");
+    }
 }

@@ -11,8 +11,10 @@ import dev.kvasir.cache.attention.Head;
 import dev.kvasir.cache.attention.HeadFactory;
 import dev.kvasir.cache.attention.HeadStores;
 import dev.kvasir.cache.attention.LayerFactory;
+import dev.kvasir.cache.attention.LayerGroup;
 import dev.kvasir.cache.attention.SingleLayer;
 import dev.kvasir.cache.attention.WeightObserver;
+import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.KeyReader;
 import dev.kvasir.cache.store.Scratch;
 import dev.kvasir.cache.store.TokenNumbers;
@@ -26,6 +28,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.BiFunction;
 import java.util.function.IntUnaryOperator;
+import java.util.function.Supplier;
 
 /**
  * A layer that keeps some of its tokens, each head its own, in the stores of another method. Beside each token is its true
@@ -92,23 +95,59 @@ public final class KeptLayer implements SingleLayer {
      */
     public static LayerFactory factory(
             String method, String stores, CacheShape shape, HeadFactory heads, RetentionFactory decides) {
-        return (layer, pool, kernels) -> {
-            HeadStores store = HeadStores.empty(shape, heads, layer, pool, kernels);
-            List<HeadTokens> tokens = new ArrayList<>();
-            for (int h = 0; h < shape.kvHeads(); h++) {
-                tokens.add(new HeadTokens(new TokenNumbers(pool), new TokenNumbers(pool)));
+        return (layer, pool, kernels) -> make(method, stores, shape, heads, decides, layer, pool, kernels);
+    }
+
+    /**
+     * As {@link #factory}, for layers of which one may look at what another that came before it in the same step found: {@code
+     * decides} is asked for once for each sequence.
+     */
+    public static LayerFactory together(
+            String method, String stores, CacheShape shape, HeadFactory heads, Supplier<RetentionFactory> decides) {
+        return (first, pool, kernels) -> {
+            RetentionFactory ofSequence = decides.get();
+            List<KeptLayer> layers = new ArrayList<>();
+            for (int layer = first; layer < shape.layers(); layer++) {
+                layers.add(make(method, stores, shape, heads, ofSequence, layer, pool, kernels));
             }
-            KeptLayer made = new KeptLayer(shape, store, decides, layer, tokens);
-            if (made.retention.letsStoredGo() && !store.isMovable()) {
-                throw new InvalidInputException(method + " lets single tokens go, but " + stores
-                        + " stores some that share a scale or a window; exact and block can let them go");
-            }
-            if (made.retention.headsDiffer() && !store.isMovable()) {
-                throw new InvalidInputException(method + " has heads that keep different numbers of tokens, but "
-                        + stores + " must know beforehand how many come, for its window; exact and block need not");
-            }
-            return made;
+            return new Together(layers, decides);
         };
+    }
+
+    /** The layers of a sequence that look at each other. */
+    private record Together(List<KeptLayer> layers, Supplier<RetentionFactory> decides) implements LayerGroup {
+        @Override
+        public LayerGroup fork() {
+            RetentionFactory ofSequence = decides.get();
+            return new Together(
+                    layers.stream().map(layer -> layer.fork(ofSequence)).toList(), decides);
+        }
+    }
+
+    private static KeptLayer make(
+            String method,
+            String stores,
+            CacheShape shape,
+            HeadFactory heads,
+            RetentionFactory decides,
+            int layer,
+            PagePool pool,
+            Kernels kernels) {
+        HeadStores store = HeadStores.empty(shape, heads, layer, pool, kernels);
+        List<HeadTokens> tokens = new ArrayList<>();
+        for (int h = 0; h < shape.kvHeads(); h++) {
+            tokens.add(new HeadTokens(new TokenNumbers(pool), new TokenNumbers(pool)));
+        }
+        KeptLayer made = new KeptLayer(shape, store, decides, layer, tokens);
+        if (made.retention.letsStoredGo() && !store.isMovable()) {
+            throw new InvalidInputException(method + " lets single tokens go, but " + stores
+                    + " stores some that share a scale or a window; exact and block can let them go");
+        }
+        if (made.retention.headsDiffer() && !store.isMovable()) {
+            throw new InvalidInputException(method + " has heads that keep different numbers of tokens, but " + stores
+                    + " must know beforehand how many come, for its window; exact and block need not");
+        }
+        return made;
     }
 
     /**
@@ -475,11 +514,15 @@ public final class KeptLayer implements SingleLayer {
 
     @Override
     public KeptLayer fork() {
+        return fork(decides);
+    }
+
+    private KeptLayer fork(RetentionFactory decider) {
         List<HeadTokens> copies = tokens.stream()
                 .map(head ->
                         new HeadTokens(head.positions().fork(), head.history().fork()))
                 .toList();
-        KeptLayer fork = new KeptLayer(shape, store.fork(), decides, layer, copies);
+        KeptLayer fork = new KeptLayer(shape, store.fork(), decider, layer, copies);
         fork.seen = seen;
         fork.settled = settled;
         return fork;

@@ -8,6 +8,16 @@ public interface Policy {
     /** What measures the tokens of these heads of a layer. */
     Importance importance(List<HeadTokens> heads);
 
+    /** The same that tells {@code group} query heads of each head apart; empty if it cannot. */
+    default Optional<Importance> importanceByQueryHead(List<HeadTokens> heads, int group) {
+        return Optional.empty();
+    }
+
+    /** Whether a number is kept beside each token. */
+    default boolean hasHistory() {
+        return false;
+    }
+
     /**
      * How many of a layer stay, and which whatever their importance is.
      *

@@ -1,17 +1,17 @@
 package dev.kvasir.cache.selection;
 
 /** Orders of importance. */
-final class Ranks {
+public final class Ranks {
     private Ranks() {}
 
     /** A number whose order is that of scores, which are not negative, and among equals that of positions. */
-    static long rank(float score, int position) {
+    public static long rank(float score, int position) {
         // Bits of floats that are not negative are in their order.
         return (long) Float.floatToRawIntBits(Math.max(0f, score)) << 32 | position;
     }
 
     /** The number that would be at {@code index} if the first {@code count} were sorted; reorders them. */
-    static long select(long[] numbers, int count, int index) {
+    public static long select(long[] numbers, int count, int index) {
         int from = 0;
         int to = count - 1;
         while (from < to) {

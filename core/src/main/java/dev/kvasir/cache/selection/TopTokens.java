@@ -16,6 +16,7 @@ public final class TopTokens implements Retention {
     private final List<HeadTokens> heads;
     private final Optional<Importance> importance;
     private final Plan plan;
+    private final boolean always;
     private final float[][] scores;
     private final long[][] ranks;
     private final int[] sizes;
@@ -43,7 +44,7 @@ public final class TopTokens implements Retention {
         }
 
         /** Newest tokens that stay, of {@code seen}. */
-        int recent(int seen) {
+        public int recent(int seen) {
             return Math.max(recent, (int) (recentShare * (budget.of(seen) - sinks)));
         }
 
@@ -55,7 +56,7 @@ public final class TopTokens implements Retention {
         }
 
         /** Whether no token goes after a step of {@code count} tokens, whatever is stored. */
-        boolean rests(int count) {
+        public boolean rests(int count) {
             return when != When.ALWAYS && count == 1;
         }
 
@@ -83,6 +84,16 @@ public final class TopTokens implements Retention {
 
     /** Decides about the tokens of these heads; without an importance the newest stay. */
     public TopTokens(List<HeadTokens> heads, Optional<Importance> importance, Plan plan) {
+        this(heads, importance, plan, false);
+    }
+
+    /**
+     * As the other.
+     *
+     * @param always whether tokens are scored also where none goes, after every step where some may, for who builds on it
+     */
+    public TopTokens(List<HeadTokens> heads, Optional<Importance> importance, Plan plan, boolean always) {
+        this.always = always;
         this.heads = heads;
         this.importance = importance;
         this.plan = plan;
@@ -158,11 +169,16 @@ public final class TopTokens implements Retention {
         return (int) Math.min(all, Math.max(least, wanted));
     }
 
+    private boolean isScored() {
+        return importance.isPresent()
+                && (!nothingGoes
+                        || hasHistory()
+                        || (always && !plan.rests(heads.getFirst().own())));
+    }
+
     @Override
     public Optional<WeightObserver> observer() {
-        return importance.isPresent() && (!nothingGoes || hasHistory())
-                ? importance.get().observer()
-                : Optional.empty();
+        return isScored() ? importance.orElseThrow().observer() : Optional.empty();
     }
 
     /** The scores of a head's candidates in the step at hand, once it was {@linkplain #rank ranked}: {@code [candidates]}. */
@@ -172,9 +188,9 @@ public final class TopTokens implements Retention {
 
     @Override
     public void rank(int kvHead) {
-        if (importance.isPresent() && (!nothingGoes || hasHistory())) {
+        if (isScored()) {
             scores[kvHead] = Scratch.grown(scores[kvHead], heads.get(kvHead).all());
-            importance.get().of(kvHead, scores[kvHead]);
+            importance.orElseThrow().of(kvHead, scores[kvHead]);
         }
     }
 

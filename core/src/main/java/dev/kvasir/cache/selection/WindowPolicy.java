@@ -6,6 +6,7 @@ import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Of a prompt those tokens stay that its last ones attend to, and these: the policy of SnapKV (arXiv 2404.14469) and of what
@@ -62,6 +63,11 @@ public record WindowPolicy(
     @Override
     public Importance importance(List<HeadTokens> heads) {
         return new WindowScores(heads, window, pooling, kernel);
+    }
+
+    @Override
+    public Optional<Importance> importanceByQueryHead(List<HeadTokens> heads, int group) {
+        return Optional.of(new WindowScores(heads, window, pooling, kernel, group));
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.kvasir.cache.selection;
 
 import dev.kvasir.cache.TokenStates;
 import dev.kvasir.cache.attention.WeightObserver;
+import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.Scratch;
 import java.util.Arrays;
 import java.util.List;
@@ -20,6 +21,13 @@ public final class WindowScores implements Importance, WeightObserver {
     private final Optional<WeightObserver> itself = Optional.of(this);
     /** {@code [kvHeads][stored + count]}. */
     private final float[][] sums;
+    /** Query heads that are told apart; 0: none. */
+    private final int group;
+    /** {@code [kvHeads * group][stored + count]}. */
+    private final float[][] apart;
+
+    private final float[][] tiles;
+    private final Kernels kernels = Kernels.best();
 
     private int stored;
     private int count;
@@ -41,6 +49,14 @@ public final class WindowScores implements Importance, WeightObserver {
      * @param kernel neighbours that are pooled, an odd number
      */
     public WindowScores(List<HeadTokens> heads, int window, Pooling pooling, int kernel) {
+        this(heads, window, pooling, kernel, 0);
+    }
+
+    /** The same, which tells {@code group} query heads of each head apart: all there are. */
+    WindowScores(List<HeadTokens> heads, int window, Pooling pooling, int kernel, int group) {
+        this.group = group;
+        this.apart = new float[heads.size() * group][0];
+        this.tiles = new float[group > 0 ? heads.size() : 0][0];
         this.heads = heads;
         this.window = window;
         this.pooling = pooling;
@@ -65,6 +81,10 @@ public final class WindowScores implements Importance, WeightObserver {
             sums[h] = Scratch.grown(sums[h], stored + tokens);
             Arrays.fill(sums[h], 0, stored + tokens, 0f);
         }
+        for (int h = 0; h < apart.length; h++) {
+            apart[h] = Scratch.grown(apart[h], stored + tokens);
+            Arrays.fill(apart[h], 0, stored + tokens, 0f);
+        }
     }
 
     @Override
@@ -86,14 +106,46 @@ public final class WindowScores implements Importance, WeightObserver {
     }
 
     @Override
+    public boolean wantsScores() {
+        return group > 0;
+    }
+
+    @Override
+    public void observeScores(
+            int kvHead, int queryHead, int token, float[] scores, int offset, int slot, int slots, float logSum) {
+        // Added up as weights that come summed over the query heads are: the sums of a KV head are the same to the bit.
+        tiles[kvHead] = Scratch.grown(tiles[kvHead], 2 * slots);
+        float[] tile = tiles[kvHead];
+        System.arraycopy(scores, offset, tile, slots, slots);
+        kernels.expSum(tile, slots, slots, logSum);
+        float[] own = apart[kvHead * group + queryHead];
+        for (int i = 0; i < slots; i++) {
+            own[slot + i] += tile[slots + i];
+            tile[i] = queryHead == 0 ? tile[slots + i] : tile[i] + tile[slots + i];
+        }
+        if (queryHead == group - 1) {
+            observe(kvHead, token, tile, 0, slot, slots);
+        }
+    }
+
+    @Override
     public void of(int kvHead, float[] out) {
+        write(kvHead, sums[kvHead], out);
+    }
+
+    @Override
+    public void ofQueryHead(int kvHead, int queryHead, float[] out) {
+        write(kvHead, apart[kvHead * group + queryHead], out);
+    }
+
+    private void write(int kvHead, float[] raw, float[] out) {
         HeadTokens head = heads.get(kvHead);
         int slots = head.stored();
-        System.arraycopy(sums[kvHead], 0, out, 0, slots);
-        System.arraycopy(sums[kvHead], stored, out, slots, head.own());
+        System.arraycopy(raw, 0, out, 0, slots);
+        System.arraycopy(raw, stored, out, slots, head.own());
         if (pooling != Pooling.NONE) {
             // The window itself stays anyway, and its scores must not spill over.
-            pool(out, Math.max(0, slots + head.own() - window), sums[kvHead]);
+            pool(out, Math.max(0, slots + head.own() - window), raw);
         }
     }
 

@@ -99,6 +99,11 @@ public final class H2oCache implements CacheMethod {
             }
 
             @Override
+            public boolean hasHistory() {
+                return true;
+            }
+
+            @Override
             public TopTokens.Plan plan(int layer, boolean movable) {
                 return plan;
             }
