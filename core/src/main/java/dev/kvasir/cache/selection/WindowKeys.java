@@ -105,8 +105,7 @@ final class WindowKeys implements KeyReader {
         if (from < sinks && isCapped((int) queries[tokens + rows - 1])) {
             int stride = sinks - from + PANEL;
             float[] scores = scratch.spare(rows * stride);
-            inner.scores(
-                    queries, queryOffset + rows * innerWidth, rows, from, sinks, scores, 0, stride, scratch);
+            inner.scores(queries, queryOffset + rows * innerWidth, rows, from, sinks, scores, 0, stride, scratch);
             for (int r = 0; r < rows; r++) {
                 System.arraycopy(scores, r * stride, out, outOffset + r * outStride, sinks - from);
             }

@@ -54,7 +54,7 @@ class WindowLayerTest {
     private static double[] rotated(float[] row, int offset, int d, int position) {
         double[] out = new double[d];
         for (int i = 0; i < d / 2; i++) {
-            double angle = position * Math.pow(10_000, -(double) i / (d / 2));
+            double angle = position * Math.pow(10_000, -2.0 * i / d);
             double a = row[offset + i];
             double b = row[offset + i + d / 2];
             out[i] = a * Math.cos(angle) - b * Math.sin(angle);
@@ -151,7 +151,8 @@ class WindowLayerTest {
     @ParameterizedTest
     @CsvSource({"4, 40, 256", "4, 40, 7", "5, 1, 8", "40, 20, 256", "3, 64, 1"})
     void positionsInTheCacheAreThoseOfItsSlots(int sinks, int window, int block) {
-        String options = "(" + window + ", sinks=" + sinks + ", block=" + block + ", store=exact(f32), positions=cache)";
+        String options =
+                "(" + window + ", sinks=" + sinks + ", block=" + block + ", store=exact(f32), positions=cache)";
         // The published way: what a query sees is laid side by side, and slots are positions.
         Places slots = new Places() {
             @Override
@@ -206,7 +207,12 @@ class WindowLayerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"streaming(60, store=exact)", "lambda(60, store=exact)", "lambda(60, store=exact, positions=cache)"})
+    @ValueSource(
+            strings = {
+                "streaming(60, store=exact)",
+                "lambda(60, store=exact)",
+                "lambda(60, store=exact, positions=cache)"
+            })
     void untilTheWindowIsFullItIsTheWholeCache(String spec) {
         try (PagePool pool = Steps.pool();
                 KvCache cache = create(spec, pool);
@@ -246,7 +252,8 @@ class WindowLayerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"qserve(smooth=false)", "block(q4_0)", "exact(f16)", "kivi(bits=4, k_axis=token, residual=0)"})
+    @ValueSource(
+            strings = {"qserve(smooth=false)", "block(q4_0)", "exact(f16)", "kivi(bits=4, k_axis=token, residual=0)"})
     void aTokenIsStoredOnceAsItsStoreWould(String store) {
         try (PagePool pool = Steps.pool();
                 SequenceCache whole = (SequenceCache) create(store, pool);
@@ -317,11 +324,7 @@ class WindowLayerTest {
             ByteArrayOutputStream out = new ByteArrayOutputStream();
             cache.save(out, "m");
             try (KvCache loaded = Caches.load(
-                    new ByteArrayInputStream(out.toByteArray()),
-                    "m",
-                    CacheModel.of(SHAPE),
-                    pool,
-                    Steps.sequential())) {
+                    new ByteArrayInputStream(out.toByteArray()), "m", CacheModel.of(SHAPE), pool, Steps.sequential())) {
                 assertThat(loaded.rollbackLimit()).isZero();
                 float[] expected = steps.feed(twin, 1);
                 assertThat(steps.feed(loaded, 1)).isEqualTo(expected);
@@ -359,9 +362,7 @@ class WindowLayerTest {
                 try (KvCache other = create("lambda(30)", pool)) {
                     assertThatThrownBy(() -> ((SequenceCache) other)
                                     .store(0)
-                                    .read(
-                                            new DataInputStream(new ByteArrayInputStream(bytes)),
-                                            50))
+                                    .read(new DataInputStream(new ByteArrayInputStream(bytes)), 50))
                             .isInstanceOf(CacheFileException.class)
                             .hasMessageContaining("50 and one more");
                 }
@@ -411,8 +412,7 @@ class WindowLayerTest {
         "'lambda(62, positions=cache)', allowed: 64"
     })
     void refusesPositionsBeyondTheModels(String spec, String reason) {
-        assertThatThrownBy(() -> Caches.create(
-                        CacheSpec.parse(spec), trainedOn(64), Steps.pool(), Steps.sequential()))
+        assertThatThrownBy(() -> Caches.create(CacheSpec.parse(spec), trainedOn(64), Steps.pool(), Steps.sequential()))
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessageContaining(reason);
     }

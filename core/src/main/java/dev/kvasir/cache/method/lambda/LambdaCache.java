@@ -52,9 +52,8 @@ public final class LambdaCache implements CacheMethod {
                         + " the cache constant, 4-bit codes make them few, and no distance grows beyond what the model has"
                         + " seen in training. What has left the window is gone.",
                 "those of the store at sinks + window tokens: 4 + 32/headDim",
-                List.of(
-                        "Llama-2-7B on an Alveo U280 with 2-bit sparse weights too, simulated: 4.07 times the energy"
-                                + " efficiency and 2.98 times the throughput of FlightLLM"),
+                List.of("Llama-2-7B on an Alveo U280 with 2-bit sparse weights too, simulated: 4.07 times the energy"
+                        + " efficiency and 2.98 times the throughput of FlightLLM"),
                 List.of());
     }
 
@@ -89,8 +88,8 @@ public final class LambdaCache implements CacheMethod {
     public LayerFactory layers(CacheSettings settings, CacheModel model) {
         WindowPlan plan = plan(settings, model.contextLength());
         if (plan.cap() > model.contextLength()) {
-            throw new InvalidInputException("lambda: a farthest position of " + plan.cap() + " is not possible, allowed: "
-                    + model.contextLength() + ", which the model was trained on");
+            throw new InvalidInputException("lambda: a farthest position of " + plan.cap()
+                    + " is not possible, allowed: " + model.contextLength() + ", which the model was trained on");
         }
         CacheSpec store = settings.spec("store");
         return WindowLayer.factory(

@@ -85,8 +85,9 @@ public final class StreamingCache implements CacheMethod {
         WindowPlan plan = plan(settings);
         boolean inCache = plan.cap() < WindowPlan.NO_CAP;
         if (inCache && plan.slots() > model.contextLength()) {
-            throw new InvalidInputException("streaming: " + plan.slots() + " positions in the cache are not possible, allowed: "
-                    + model.contextLength() + ", which the model was trained on");
+            throw new InvalidInputException(
+                    "streaming: " + plan.slots() + " positions in the cache are not possible, allowed: "
+                            + model.contextLength() + ", which the model was trained on");
         }
         CacheSpec store = settings.spec("store");
         return WindowLayer.factory(
@@ -108,7 +109,6 @@ public final class StreamingCache implements CacheMethod {
 
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
-        return Caches.estimate(
-                settings.spec("store"), shape, plan(settings).sizeOf(tokens));
+        return Caches.estimate(settings.spec("store"), shape, plan(settings).sizeOf(tokens));
     }
 }
