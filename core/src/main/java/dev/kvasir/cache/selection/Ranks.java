@@ -12,7 +12,12 @@ public final class Ranks {
 
     /** The number that would be at {@code index} if the first {@code count} were sorted; reorders them. */
     public static long select(long[] numbers, int count, int index) {
-        int from = 0;
+        return select(numbers, 0, count, index);
+    }
+
+    /** The same among those from {@code first} on, where all before them are smaller. */
+    public static long select(long[] numbers, int first, int count, int index) {
+        int from = first;
         int to = count - 1;
         while (from < to) {
             long pivot = median(numbers[from], numbers[(from + to) >>> 1], numbers[to]);

@@ -10,7 +10,7 @@ import java.util.Arrays;
 final class Behaviour {
     private final Signatures signatures = new Signatures();
     /** Hash table of rows, counted from 1. */
-    private int[] table = {};
+    private int[] table = new int[256];
 
     private int[] units = new int[64];
     private int rows;
@@ -20,17 +20,12 @@ final class Behaviour {
 
     private int layer;
 
-    /** Begins with no rows, of which there will be {@code most} at most. */
-    void reset(int ofLayer, int seenTokens, int most) {
+    /** Begins with no rows. */
+    void reset(int ofLayer, int seenTokens) {
         layer = ofLayer;
         seen = seenTokens;
         rows = 0;
-        int size = Integer.highestOneBit(Math.max(8, most)) * 4;
-        if (table.length != size) {
-            table = new int[size];
-        } else {
-            Arrays.fill(table, 0);
-        }
+        Arrays.fill(table, 0);
     }
 
     /** Whether it is of that layer and step. */
@@ -43,12 +38,21 @@ final class Behaviour {
         int at = find(unit);
         if (table[at] == 0) {
             if (rows == units.length) {
-                units = Arrays.copyOf(units, rows * 2);
+                grow();
+                at = find(unit);
             }
             units[rows++] = unit;
             table[at] = rows;
         }
         return table[at] - 1;
+    }
+
+    private void grow() {
+        units = Arrays.copyOf(units, rows * 2);
+        table = new int[rows * 8];
+        for (int row = 0; row < rows; row++) {
+            table[find(units[row])] = row + 1;
+        }
     }
 
     /** The row of a token or page, or -1 if it has none. */

@@ -67,16 +67,24 @@ final class CrushEvent {
         if (isMeasured) {
             return;
         }
-        int most = 0;
-        for (HeadEvent head : heads) {
-            most += head.count;
-        }
         Behaviour own = behaviour(layer);
-        own.reset(layer, seen, most);
+        own.reset(layer, seen);
+        HeadEvent before = heads.getFirst();
         for (HeadEvent head : heads) {
+            int unit = -1;
+            int row = -1;
             for (int i = 0; i < head.count; i++) {
-                own.add(head.position(i) / options.page());
+                int position = head.position(i);
+                if (head != before && i < before.count && before.position(i) == position) {
+                    // Most heads have the same tokens, or nearly.
+                    row = before.rows[i];
+                } else if (options.page() == 1 || position / options.page() != unit) {
+                    unit = position / options.page();
+                    row = own.add(unit);
+                }
+                head.rows[i] = row;
             }
+            before = head;
         }
         if (options.signature() == CrushOptions.Heads.PAGE_1BIT) {
             markTogether(own, budget);
@@ -105,10 +113,9 @@ final class CrushEvent {
         for (int h = 0; h < heads.size(); h++) {
             HeadEvent head = heads.get(h);
             for (int i = 0; i < head.count; i++) {
-                int row = head.marks[i] == 0 ? 0 : own.row(head.position(i) / page);
+                int first = (page == 1 ? 0 : head.position(i) % page * width) + h * queryHeads;
                 for (long left = head.marks[i]; left != 0; left &= left - 1) {
-                    int bit = Long.numberOfTrailingZeros(left);
-                    own.signatures().set(row, 0, head.position(i) % page * width + h * queryHeads + bit);
+                    own.signatures().set(head.rows[i], 0, first + Long.numberOfTrailingZeros(left));
                 }
             }
         }
@@ -126,7 +133,7 @@ final class CrushEvent {
         own.signatures().reset(own.rows(), 1, page);
         for (HeadEvent head : heads) {
             for (int i = 0; i < head.count; i++) {
-                sums[own.row(head.position(i) / page) * page + head.position(i) % page] += head.worth[i];
+                sums[head.rows[i] * page + head.position(i) % page] += head.worth[i];
             }
         }
         int top = options.topBudget() ? Math.min(budget, tokens) : tokens / 2;
@@ -163,9 +170,9 @@ final class CrushEvent {
         return joined;
     }
 
-    /** The distance of a page, or token, from the anchor. */
-    int distance(int unit) {
-        return distances[behaviour(layer).row(unit)];
+    /** The distance of a row from the anchor. */
+    int distance(int row) {
+        return distances[row];
     }
 
     /** What heads say of this layer's pages, or tokens. */

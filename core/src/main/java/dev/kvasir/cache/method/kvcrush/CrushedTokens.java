@@ -118,6 +118,7 @@ final class CrushedTokens implements Retention {
         }
         worth(kvHead, base.scores(kvHead), work.worth);
         Arrays.fill(work.marks, 0, work.count, 0);
+        work.marked = 0;
         if (options.signature() == CrushOptions.Heads.PAGE_1BIT) {
             return;
         }
@@ -149,14 +150,14 @@ final class CrushedTokens implements Retention {
             return;
         }
         for (int i = 0; i < work.count; i++) {
-            work.sorted[i] = Ranks.rank(worth[i], work.position(i));
+            work.ranks[i] = Ranks.rank(worth[i], work.position(i));
         }
+        System.arraycopy(work.ranks, 0, work.sorted, 0, work.count);
         long least = Ranks.select(work.sorted, work.count, work.count - top);
         for (int i = 0; i < work.count; i++) {
-            if (Ranks.rank(worth[i], work.position(i)) >= least) {
-                work.marks[i] |= 1L << bit;
-            }
+            work.marks[i] |= work.ranks[i] >= least ? 1L << bit : 0;
         }
+        work.marked = top;
     }
 
     /** Tokens that an equal share of the budget has for importance alone. */
@@ -209,22 +210,14 @@ final class CrushedTokens implements Retention {
             // Fewer pages go than would represent them.
             important = keep;
         }
-        for (int i = 0; i < pages; i++) {
-            float worth = 0;
-            for (int t = i * options.page(); t < (i + 1) * options.page(); t++) {
-                worth += work.worth[t];
-            }
-            work.ranks[i] = Ranks.rank(worth, work.position(i * options.page()));
-            work.sorted[i] = work.ranks[i];
-        }
-        long least = important == 0 ? Long.MAX_VALUE : Ranks.select(work.sorted, pages, pages - important);
+        long least = important == 0 ? Long.MAX_VALUE : leastImportant(work, pages, important);
         int eligible = 0;
         for (int i = 0; i < pages; i++) {
-            if (work.ranks[i] >= least) {
+            if (important > 0 && work.ranks[i] >= least) {
                 stay(work, i);
             } else {
                 work.eligible[eligible] = i;
-                work.distances[eligible++] = event.distance(work.position(i * options.page()) / options.page());
+                work.distances[eligible++] = event.distance(work.rows[i * options.page()]);
             }
         }
         int chosen =
@@ -232,6 +225,23 @@ final class CrushedTokens implements Retention {
         for (int j = 0; j < chosen; j++) {
             stay(work, work.eligible[work.chosen[j]]);
         }
+    }
+
+    /** Ranks pages; returns the rank of the last of those that are kept for their importance. */
+    private long leastImportant(HeadEvent work, int pages, int important) {
+        if (options.page() == 1 && options.signature() == CrushOptions.Heads.KV_HEADS && important <= work.marked) {
+            // Ranked when they were marked, and the higher ones are already apart.
+            return Ranks.select(work.sorted, pages - work.marked, pages, pages - important);
+        }
+        for (int i = 0; i < pages; i++) {
+            float worth = 0;
+            for (int t = i * options.page(); t < (i + 1) * options.page(); t++) {
+                worth += work.worth[t];
+            }
+            work.ranks[i] = Ranks.rank(worth, work.position(i * options.page()));
+        }
+        System.arraycopy(work.ranks, 0, work.sorted, 0, pages);
+        return Ranks.select(work.sorted, pages, pages - important);
     }
 
     private void stay(HeadEvent work, int page) {

@@ -14,7 +14,13 @@ final class HeadEvent {
     /** Bits of those, one for each query head that speaks. */
     long[] marks = {};
 
+    /** Rows of those in the layer's signatures. */
+    int[] rows = {};
+
     int count;
+
+    /** Tokens with the last bit. */
+    int marked;
 
     // In the choice of pages, or tokens.
     long[] ranks = {};
@@ -35,6 +41,7 @@ final class HeadEvent {
         order = new long[size];
         worth = new float[size];
         marks = new long[size];
+        rows = new int[size];
         ranks = new long[size];
         sorted = new long[size];
         distances = new int[size];
