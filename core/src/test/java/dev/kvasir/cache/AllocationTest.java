@@ -48,7 +48,8 @@ class AllocationTest {
                 "zipvl(interval=4000)"
             })
     void decodingAllocatesNothing(String text) throws Exception {
-        // Now and then a JIT that was short of time settles on code that boxes vectors; what is ours is there in every JVM.
+        // Now and then a JIT that was short of time settles on code that boxes vectors; what is ours is there in every
+        // JVM.
         long least = Long.MAX_VALUE;
         for (int attempt = 0; attempt < ATTEMPTS && least >= 400; attempt++) {
             least = Math.min(least, inItsOwnJvm(text));
