@@ -65,7 +65,8 @@ public final class A2AtsCache implements CacheMethod {
                 "8 / headDim for the codes, and the store's bits in the second tier; the code vectors, 8 x codes x headDim"
                         + " bytes for a KV head and layer, are shared by all sequences",
                 List.of("long-context serving: throughput up to 2.7 times that of the exact cache"),
-                List.of());
+                List.of("kvasir-tiny, 2,048 tokens, defaults: perplexity 2.733 (exact 2.670), KL"
+                        + " divergence 0.0283; retrieval 76.6 %"));
     }
 
     @Override

@@ -52,8 +52,11 @@ public final class H2oCache implements CacheMethod {
                 "Most attention goes to few tokens, and those that got much so far go on getting it. A head keeps these, and"
                         + " the newest tokens, and forgets the others for good: what nobody has asked for yet is lost.",
                 "keep times those of the store, and 8 bytes a token and head",
-                List.of("OPT and LLaMA, HELM and lm-eval-harness: within 1 % of the full cache at a budget of 20 %"),
-                List.of());
+                List.of(
+                        "OPT-6.7B and OPT-30B, 20 % heavy hitters: up to 29 times the throughput of DeepSpeed and Accelerate, 3 times"
+                                + " that of FlexGen"),
+                List.of("kvasir-tiny, 2,048 tokens, keep 0.2: perplexity 2.684 (exact 2.670), KL"
+                        + " divergence 0.0109 at 3.63 bits per element; retrieval 14.1 %"));
     }
 
     @Override

@@ -72,7 +72,9 @@ public final class KvCrushCache implements CacheMethod {
                         "LongBench: less than 1 % below the full cache with 1/4 of it, below 0.5 % of the time",
                         "qasper, 1,024 tokens kept: 20.56 where SnapKV alone has 19.77 (OpenVINO)",
                         "can lose too: 18.79 with a quarter of the budget (OpenVINO)"),
-                List.of());
+                List.of("kvasir-tiny, 2,048 tokens, keep 0.2: KL divergence 0.00876 on h2o (alone"
+                        + " 0.0109), 0.00434 on snapkv (alone 0.00400); retrieval 15.6 % (14.1) and"
+                        + " 26.6 % (32.8)"));
     }
 
     @Override

@@ -54,7 +54,8 @@ public final class LambdaCache implements CacheMethod {
                 "those of the store at sinks + window tokens: 4 + 32/headDim",
                 List.of("Llama-2-7B on an Alveo U280 with 2-bit sparse weights too, simulated: 4.07 times the energy"
                         + " efficiency and 2.98 times the throughput of FlightLLM"),
-                List.of());
+                List.of("kvasir-tiny, 2,048 tokens, window 396: perplexity 2.670 (exact 2.670), KL"
+                        + " divergence 0.0105 at 0.98 bits per element; retrieval 37.5 %"));
     }
 
     @Override

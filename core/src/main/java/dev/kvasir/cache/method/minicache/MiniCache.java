@@ -64,7 +64,9 @@ public final class MiniCache implements CacheMethod {
                         "Mistral-7B, the same: 37.33 exact, 35.75 (KIVI with 2 bits 33.43)",
                         "LLaMA-3-70B, GSM8K: 0.805 exact, 0.81 with 40 of 80 layers merged, 0.72 with 50",
                         "its compression of 5.02 leaves lengths, kept tokens and windows out"),
-                List.of());
+                List.of("kvasir-tiny, 2,048 tokens, defaults: perplexity 2.681 (exact 2.670), KL"
+                        + " divergence 0.00733 at 4.56 bits per element; its layers do not agree"
+                        + " (mean cosine about 0)"));
     }
 
     @Override

@@ -52,7 +52,9 @@ public final class PyramidKvCache implements CacheMethod {
                 List.of(
                         "LongBench: about the full cache's with 12 % of it",
                         "LLaMA-3-70B: needle in a haystack found with 128 tokens a layer"),
-                List.of());
+                List.of("kvasir-tiny, 2,048 tokens, keep 0.2: perplexity 2.665 (exact 2.670), KL"
+                        + " divergence 0.00409; retrieval 96.9 % for the question it was compressed"
+                        + " for, 34.4 % for the next"));
     }
 
     @Override

@@ -54,7 +54,7 @@ public final class QuestCache implements CacheMethod {
                 "the store's and 16 / page for the bounds",
                 List.of(
                         "self-attention up to 7.03 times, end-to-end latency up to 2.23 times lower, at negligible loss"),
-                List.of());
+                List.of("kvasir-tiny, 2,048 tokens, budget 400: KL divergence 0.000365; retrieval" + " 100 %"));
     }
 
     @Override

@@ -64,7 +64,8 @@ public final class ScissorhandsCache implements CacheMethod {
                 List.of(
                         "OPT-6.7B to 66B: no loss of quality at a fifth of the memory, a twentieth with 4-bit codes",
                         "OPT, C4: more than 95 % of what becomes pivotal was so before, in most layers"),
-                List.of());
+                List.of("kvasir-tiny, 2,048 tokens, budget 400: perplexity 2.668 (exact 2.670), KL"
+                        + " divergence 0.00861 at 2.84 bits per element; retrieval 28.1 %"));
     }
 
     @Override

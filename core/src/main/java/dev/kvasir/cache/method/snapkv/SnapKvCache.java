@@ -53,9 +53,11 @@ public final class SnapKvCache implements CacheMethod {
                         + " that, and forgets the rest of the prompt: a second question about something else finds it gone.",
                 "keep times those of the store, and 4 bytes a token and head",
                 List.of(
-                        "Mistral-7B-Instruct-v0.2, LongBench: about the full cache's at 4,096 tokens a head",
-                        "needle in a haystack of 380,000 tokens found with 1,024 tokens a head"),
-                List.of());
+                        "inputs of 16K tokens: 3.6 times the speed, 8.2 times less memory",
+                        "380K tokens on one A100 of 80 GB, negligible loss at finding a needle"),
+                List.of("kvasir-tiny, 2,048 tokens, keep 0.2: perplexity 2.666 (exact 2.670), KL"
+                        + " divergence 0.00400; retrieval 93.8 % for the question it was compressed"
+                        + " for, 40.6 % for the next"));
     }
 
     @Override

@@ -56,7 +56,8 @@ public final class StreamingCache implements CacheMethod {
                         "Llama-2-13B, concatenated PG19, cache of 1,024: perplexity 5.40 with 4 sinks, 5,158 with a window alone",
                         "Llama-2, MPT, Falcon and Pythia: stable perplexity over 4 million tokens",
                         "up to 22.2 times faster than computing each window anew"),
-                List.of());
+                List.of("kvasir-tiny, 2,048 tokens, window 396: perplexity 2.666 (exact 2.670), KL"
+                        + " divergence 0.00777 at 3.50 bits per element; retrieval 37.5 %"));
     }
 
     @Override

@@ -59,7 +59,8 @@ public final class TovaCache implements CacheMethod {
                 List.of(
                         "language modelling and long-range understanding: nearly the full cache's, in some cases with 1/8 of it",
                         "throughput up to 4.8 times the full cache's"),
-                List.of());
+                List.of("kvasir-tiny, 2,048 tokens, keep 0.2: perplexity 2.713 (exact 2.670), KL"
+                        + " divergence 0.0282 at 3.56 bits per element; retrieval 0 %"));
     }
 
     @Override

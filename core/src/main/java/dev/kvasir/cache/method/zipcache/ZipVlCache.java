@@ -58,7 +58,8 @@ public final class ZipVlCache implements CacheMethod {
                 List.of(
                         "LLaMA3-8B, GSM8K, cache only: 55.88 exact, 54.06 at 6.18x (ZipCache at a fixed 70 %: 53.75 at 4.69x)",
                         "LongVA-7B, 128 frames, Video-MME: 52.6 in full, 52.4 with 82.3 % fewer attention operations"),
-                List.of());
+                List.of("kvasir-tiny, 2,048 tokens, defaults: perplexity 2.675 (exact 2.670), KL"
+                        + " divergence 0.00244 at 4.09 bits per element; retrieval 100 %"));
     }
 
     @Override
