@@ -30,6 +30,11 @@ public final class HeadTokens {
         return stored;
     }
 
+    /** Position of the step's first token. */
+    int first() {
+        return first;
+    }
+
     /** Tokens of the step. */
     public int own() {
         return count;

@@ -15,7 +15,7 @@ import dev.kvasir.cache.selection.AccumulatedScores;
 import dev.kvasir.cache.selection.Budget;
 import dev.kvasir.cache.selection.HeadTokens;
 import dev.kvasir.cache.selection.Importance;
-import dev.kvasir.cache.selection.KeptLayer;
+import dev.kvasir.cache.selection.KeptLayers;
 import dev.kvasir.cache.selection.Policy;
 import dev.kvasir.cache.selection.TopTokens;
 import java.util.ArrayList;
@@ -80,7 +80,7 @@ public final class H2oCache implements CacheMethod {
     @Override
     public LayerFactory layers(CacheSettings settings, CacheModel model) {
         CacheSpec store = settings.spec("store");
-        return KeptLayer.factory(
+        return KeptLayers.factory(
                 name(),
                 store.method(),
                 model.shape(),
@@ -126,7 +126,7 @@ public final class H2oCache implements CacheMethod {
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
         int size = plan(settings).sizeAfter(0, 0, tokens);
-        long indices = KeptLayer.indexBytes(shape.layers() * shape.kvHeads(), size, true);
+        long indices = KeptLayers.indexBytes(shape.layers() * shape.kvHeads(), size, true);
         return Caches.estimate(settings.spec("store"), shape, size).plus(new Footprint(0, 0, 0, indices, 0));
     }
 }

@@ -14,7 +14,7 @@ import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.selection.Anchor;
 import dev.kvasir.cache.selection.HeadTokens;
 import dev.kvasir.cache.selection.Importance;
-import dev.kvasir.cache.selection.KeptLayer;
+import dev.kvasir.cache.selection.KeptLayers;
 import dev.kvasir.cache.selection.Policy;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -137,7 +137,7 @@ public final class KvCrushCache implements CacheMethod {
         CacheSpec store = settings.spec("store");
         int group = shape.queriesPerKvHead();
         checkQueryHeads(settings, options, policy, group);
-        return KeptLayer.together(name(), store.method(), shape, Caches.heads(name(), store, model), () -> {
+        return KeptLayers.together(name(), store.method(), shape, Caches.heads(name(), store, model), () -> {
             CrushEvent event = new CrushEvent(options, shape.kvHeads(), group);
             return (layer, heads, movable) -> new CrushedTokens(
                     layer,
@@ -241,7 +241,7 @@ public final class KvCrushCache implements CacheMethod {
         CrushOptions options = crush(settings);
         Policy policy = policy(settings, options, shape);
         CacheSpec store = settings.spec("store");
-        return KeptLayer.estimate(
+        return KeptLayers.estimate(
                 shape,
                 layer -> options.sizeAfter(policy.plan(layer, true), 0, 0, tokens),
                 policy.hasHistory(),

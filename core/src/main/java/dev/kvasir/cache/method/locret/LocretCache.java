@@ -13,7 +13,7 @@ import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.selection.Budget;
-import dev.kvasir.cache.selection.KeptLayer;
+import dev.kvasir.cache.selection.KeptLayers;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -132,7 +132,7 @@ public final class LocretCache implements CacheMethod {
         CacheSpec store = settings.spec("store");
         List<RetainingHead> heads =
                 RetainingHeads.read(model.calibrations().find(name(), settings.text("file")), shape);
-        LayerFactory kept = KeptLayer.factory(
+        LayerFactory kept = KeptLayers.factory(
                 name(),
                 store.method(),
                 shape,
@@ -145,7 +145,7 @@ public final class LocretCache implements CacheMethod {
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
         int size = LocretPlan.of(settings).sizeAfterPrompt(tokens);
-        long indices = KeptLayer.indexBytes(shape.layers() * shape.kvHeads(), size, true);
+        long indices = KeptLayers.indexBytes(shape.layers() * shape.kvHeads(), size, true);
         return Caches.estimate(settings.spec("store"), shape, size).plus(new Footprint(0, 0, 0, indices, 0));
     }
 }

@@ -13,7 +13,7 @@ import dev.kvasir.cache.Calibrator;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.attention.LayerFactory;
-import dev.kvasir.cache.selection.KeptLayer;
+import dev.kvasir.cache.selection.KeptLayers;
 import dev.kvasir.cache.selection.RecentExact;
 import java.util.List;
 import java.util.Optional;
@@ -129,7 +129,7 @@ public final class ScissorhandsCache implements CacheMethod {
             plans[l] = plan(settings, budgets[l]);
         }
         CacheSpec store = settings.spec("store");
-        return KeptLayer.factory(
+        return KeptLayers.factory(
                 name(),
                 store.method(),
                 shape,
@@ -219,7 +219,7 @@ public final class ScissorhandsCache implements CacheMethod {
             ScissorPlan plan = plan(settings, budget);
             int slots = plan.dense() ? plan.sizeAfter(0, tokens) : plan.sizeOf(tokens);
             int numbers = plan.numbers(shape.queriesPerKvHead());
-            long indices = KeptLayer.indexBytes(shape.kvHeads(), slots, numbers);
+            long indices = KeptLayers.indexBytes(shape.kvHeads(), slots, numbers);
             sum = sum.plus(RecentExact.estimate(settings.spec("store"), one, slots, settings.number("recent_exact")))
                     .plus(new Footprint(0, 0, 0, indices, 0));
         }

@@ -10,7 +10,7 @@ import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.attention.LayerFactory;
-import dev.kvasir.cache.selection.KeptLayer;
+import dev.kvasir.cache.selection.KeptLayers;
 import dev.kvasir.cache.selection.Policy;
 import dev.kvasir.cache.selection.WindowPolicy;
 import java.util.List;
@@ -80,7 +80,7 @@ public final class SnapKvCache implements CacheMethod {
     @Override
     public LayerFactory layers(CacheSettings settings, CacheModel model) {
         CacheSpec store = settings.spec("store");
-        return KeptLayer.factory(
+        return KeptLayers.factory(
                 name(),
                 store.method(),
                 model.shape(),
@@ -101,7 +101,7 @@ public final class SnapKvCache implements CacheMethod {
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
         WindowPolicy policy = WindowPolicy.of(name(), settings, shape, 0);
         CacheSpec store = settings.spec("store");
-        return KeptLayer.estimate(
+        return KeptLayers.estimate(
                 shape, layer -> policy.slots(layer, tokens), false, (one, slots) -> Caches.estimate(store, one, slots));
     }
 }

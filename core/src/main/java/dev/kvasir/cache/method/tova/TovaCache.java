@@ -13,7 +13,7 @@ import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.selection.Budget;
 import dev.kvasir.cache.selection.HeadTokens;
 import dev.kvasir.cache.selection.Importance;
-import dev.kvasir.cache.selection.KeptLayer;
+import dev.kvasir.cache.selection.KeptLayers;
 import dev.kvasir.cache.selection.LayerScores;
 import dev.kvasir.cache.selection.Policy;
 import dev.kvasir.cache.selection.TopTokens;
@@ -89,7 +89,7 @@ public final class TovaCache implements CacheMethod {
     @Override
     public LayerFactory layers(CacheSettings settings, CacheModel model) {
         CacheSpec store = settings.spec("store");
-        return KeptLayer.factory(
+        return KeptLayers.factory(
                 name(),
                 store.method(),
                 model.shape(),
@@ -123,7 +123,7 @@ public final class TovaCache implements CacheMethod {
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
         Policy policy = policy(settings);
         CacheSpec store = settings.spec("store");
-        return KeptLayer.estimate(
+        return KeptLayers.estimate(
                 shape, layer -> policy.slots(layer, tokens), false, (one, slots) -> Caches.estimate(store, one, slots));
     }
 }

@@ -10,7 +10,7 @@ import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.attention.LayerFactory;
-import dev.kvasir.cache.selection.KeptLayer;
+import dev.kvasir.cache.selection.KeptLayers;
 import java.util.List;
 import java.util.Optional;
 
@@ -100,7 +100,7 @@ public final class ZipVlCache implements CacheMethod {
         VlPlan plan = VlPlan.of(settings, model.shape());
         if (drops(settings)) {
             CacheSpec store = settings.spec("store");
-            return KeptLayer.factory(
+            return KeptLayers.factory(
                     name(),
                     store.method(),
                     model.shape(),
@@ -119,7 +119,7 @@ public final class ZipVlCache implements CacheMethod {
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
         ZipPlan plan = VlPlan.of(settings, shape).zip();
         if (drops(settings)) {
-            return KeptLayer.estimate(
+            return KeptLayers.estimate(
                     shape, layer -> tokens, true, (one, size) -> Caches.estimate(settings.spec("store"), one, size));
         }
         return tokens > 1 ? plan.bytes(List.of(tokens), 0) : plan.bytes(List.of(), tokens);

@@ -15,6 +15,7 @@ import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Steps;
 import dev.kvasir.cache.attention.SequenceCache;
 import dev.kvasir.cache.selection.KeptLayer;
+import dev.kvasir.cache.selection.KeptLayers;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -408,7 +409,7 @@ class ZipVlTest {
                 }
                 int size = important.size();
                 long rows = 2 * 2 * 64 * 64 * 2L * Math.ceilDiv(size, 64);
-                assertThat(kept.footprint().total()).isEqualTo(rows + KeptLayer.indexBytes(2, size, true));
+                assertThat(kept.footprint().total()).isEqualTo(rows + KeptLayers.indexBytes(2, size, true));
             }
             assertThat(before)
                     .isEqualTo(cache.footprint().total() + mixed.footprint().total());
