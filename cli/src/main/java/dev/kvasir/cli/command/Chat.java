@@ -100,6 +100,7 @@ final class Chat implements AutoCloseable {
     private void showCache() {
         Footprint bytes = cache.footprint();
         say(CacheLine.of(cache));
+        cache.remarks().forEach(this::say);
         say(String.format(
                 Locale.ROOT,
                 "codes %,d, scales %,d, windows %,d, indices %,d, codebooks %,d, second tier %,d",

@@ -110,5 +110,6 @@ public final class GenerateCommand implements Callable<Integer> {
                 .println(Speed.of(result) + ", ended by "
                         + result.finish().name().toLowerCase(Locale.ROOT) + ", seed " + options.seed());
         terminal.err().println("cache " + CacheLine.of(held));
+        held.remarks().forEach(terminal.err()::println);
     }
 }

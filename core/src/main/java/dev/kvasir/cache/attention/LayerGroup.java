@@ -11,8 +11,12 @@ public interface LayerGroup {
     /** The layers, the first one first. Each writes, and counts, its own part of what they share. */
     List<? extends LayerStore> layers();
 
-    /** What a person who judges this cache should know of what it has met; empty if there is nothing. */
-    default Optional<String> remark() {
+    /**
+     * What a person who judges this cache should know of what it has met; empty if there is nothing.
+     *
+     * @param layer the number of the first of these layers
+     */
+    default Optional<String> remark(int layer) {
         return Optional.empty();
     }
 

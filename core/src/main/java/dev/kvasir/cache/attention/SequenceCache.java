@@ -142,7 +142,13 @@ public final class SequenceCache implements RestorableCache {
 
     @Override
     public List<String> remarks() {
-        return groups.stream().flatMap(group -> group.remark().stream()).toList();
+        List<String> remarks = new ArrayList<>();
+        int layer = 0;
+        for (LayerGroup group : groups) {
+            group.remark(layer).ifPresent(remarks::add);
+            layer += group.layers().size();
+        }
+        return remarks;
     }
 
     @Override

@@ -20,6 +20,8 @@ import dev.kvasir.tensor.RotaryTable;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
+import java.util.Locale;
+import java.util.Optional;
 
 /**
  * Who holds which token of a layer in KVQuant: codes of all tokens, so that a slot is a position; the first tokens exact
@@ -175,6 +177,14 @@ final class KvQuantLayer implements SingleLayer {
     @Override
     public Footprint footprint() {
         return keys.footprint().plus(values.footprint()).plus(sinks.footprint());
+    }
+
+    @Override
+    public Optional<String> remark(int layer) {
+        return keys.clamped() == 0
+                ? Optional.empty()
+                : Optional.of(String.format(
+                        Locale.ROOT, "layer %d: %,d key outliers beyond the cap stay clamped", layer, keys.clamped()));
     }
 
     @Override

@@ -99,14 +99,14 @@ final class Pair implements LayerGroup {
     }
 
     @Override
-    public Optional<String> remark() {
+    public Optional<String> remark(int first) {
         return cosineCount == 0
                 ? Optional.empty()
                 : Optional.of(String.format(
                         Locale.ROOT,
                         "layers %d and %d: mean cosine %.3f of keys, %.3f of values",
-                        layer,
-                        layer + 1,
+                        first,
+                        first + 1,
                         meanCosine(0),
                         meanCosine(1)));
     }

@@ -30,8 +30,10 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -261,7 +263,7 @@ class KvQuantTest {
     }
 
     @Test
-    void clampedOverflowIsCounted() {
+    void clampedOverflowIsCountedAndSaid() {
         try (PagePool pool = Steps.pool();
                 SequenceCache capped = create("kvquant(k_rope=post)", pool);
                 SequenceCache free = create("kvquant(k_rope=post, cap=0)", pool)) {
@@ -281,6 +283,10 @@ class KvQuantTest {
             }
             assertThat(layer(capped, 0).keySide().clamped()).isEqualTo(above).isPositive();
             assertThat(layer(free, 0).keySide().clamped()).isZero();
+            assertThat(capped.remarks())
+                    .first(InstanceOfAssertFactories.STRING)
+                    .startsWith(String.format(Locale.ROOT, "layer 0: %,d key outliers", above));
+            assertThat(free.remarks()).isEmpty();
         }
     }
 
