@@ -81,7 +81,7 @@ public final class PackedReference {
     }
 
     private static float half(byte[] bytes, int at) {
-        return Float.float16ToFloat((short) (bytes[at] & 0xff | bytes[at + 1] << 8));
+        return Float.float16ToFloat((short) ((bytes[at] & 0xff) | (bytes[at + 1] << 8)));
     }
 
     private static void put(byte[] bytes, int at, double value) {
@@ -191,7 +191,8 @@ public final class PackedReference {
     }
 
     private static float[] q3(byte[] bytes) {
-        // The twelve bytes: low halves of scales 0 to 7 and 8 to 15 share eight bytes, then four bytes hold the high pairs.
+        // The twelve bytes: low halves of scales 0 to 7 and 8 to 15 share eight bytes, then four bytes hold the high
+        // pairs.
         int[] scales = new int[16];
         for (int b = 0; b < 8; b++) {
             scales[b] = (bytes[96 + b] & 0xff) % 16;
