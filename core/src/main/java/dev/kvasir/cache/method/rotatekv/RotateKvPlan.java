@@ -58,9 +58,9 @@ record RotateKvPlan(
         }
         boolean beforeRope = settings.text("rotatePosition").equals("pre");
         if (settings.flag("fuse") && !beforeRope) {
-            throw new InvalidInputException(
-                    NAME + ": fuse=true is not possible with rotatePosition=post: RoPE comes between the projection and the"
-                            + " rotation; allowed: fuse=false, or rotatePosition=pre");
+            throw new InvalidInputException(NAME
+                    + ": fuse=true is not possible with rotatePosition=post: RoPE comes between the projection and the"
+                    + " rotation; allowed: fuse=false, or rotatePosition=pre");
         }
         Quantizer keyQuantizer = quantizer(settings, keyBits);
         Quantizer valueQuantizer = quantizer(settings, valueBits);

@@ -69,7 +69,8 @@ class FusedProjectionsTest {
         GroupedHadamard rotation = new GroupedHadamard(4, 32);
         KeyBasis one = new KeyBasis(rotation, RotateKvTest.shuffled(128, new Random(1)));
         KeyBasis other = new KeyBasis(rotation, RotateKvTest.shuffled(128, new Random(2)));
-        float[] input = new Random(3).doubles(48).collect(() -> new float[48], (a, v) -> a[0] += (float) v, (a, b) -> {});
+        float[] input =
+                new Random(3).doubles(48).collect(() -> new float[48], (a, v) -> a[0] += (float) v, (a, b) -> {});
         float[] ofOne = project(weights, one, input);
         assertThat(project(weights, one, input)).isEqualTo(ofOne);
         assertThat(project(weights, other, input)).isNotEqualTo(ofOne);
@@ -135,14 +136,15 @@ class FusedProjectionsTest {
     @Test
     void countTheirWeights() {
         long bytes = 2L * 2 * 4 * 32 * 48 * Float.BYTES;
-        assertThat(Caches.weightBytes(CacheSpec.parse("rotatekv(fuse=true)"), SHAPE)).isEqualTo(bytes);
+        assertThat(Caches.weightBytes(CacheSpec.parse("rotatekv(fuse=true)"), SHAPE))
+                .isEqualTo(bytes);
         assertThat(Caches.weightBytes(CacheSpec.parse("rotatekv"), SHAPE)).isZero();
     }
 
     @Test
     void cannotBeAfterRope() {
-        assertThatThrownBy(() -> Caches.estimate(
-                        CacheSpec.parse("rotatekv(rotatePosition=post, fuse=true)"), SHAPE, 10))
+        assertThatThrownBy(
+                        () -> Caches.estimate(CacheSpec.parse("rotatekv(rotatePosition=post, fuse=true)"), SHAPE, 10))
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessageContaining("fuse=true is not possible with rotatePosition=post");
     }
