@@ -25,9 +25,9 @@ final class MatVec {
 
     private MatVec() {}
 
-    /** Whether {@link #set} knows the type; the Vector API has no conversion from f16. */
+    /** Whether {@link #set} knows the type. */
     static boolean serves(DType dtype) {
-        return dtype != DType.F16;
+        return dtype == DType.F32 || dtype == DType.BF16;
     }
 
     /** Writes the products of rows {@code row} to {@code row + 3} with {@code x [columns]} to {@code out[row]} and on. */
