@@ -40,6 +40,6 @@ final class NibbleBlocks {
     }
 
     private static int code(MemorySegment data, long codes, int i) {
-        return (Halves.unsigned(data, codes + i % 16) >>> (i / 16 * 4)) & 15;
+        return Halves.unsigned(data, codes + i % 16) >>> i / 16 * 4 & 15;
     }
 }
