@@ -188,8 +188,7 @@ public final class SafetensorsFile {
         return info.type()
                 .weightType()
                 .orElseThrow(() -> new InvalidFileException(
-                        path,
-                        "tensor " + name + " has dtype " + info.type() + ", weights must be F32, F16 or BF16"));
+                        path, "tensor " + name + " has dtype " + info.type() + ", weights must be F32, F16 or BF16"));
     }
 
     private SafetensorsHeader.Entry entry(String name) {

@@ -108,7 +108,7 @@ final class Bf16Products {
         }
         for (; i < count; i++) {
             int bits = Float.floatToRawIntBits(x[from + i]);
-            out.set(I16, offset + 2L * i, (short) (bits + 0x7fff + (bits >>> 16 & 1) >>> 16));
+            out.set(I16, offset + 2L * i, (short) ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16));
         }
     }
 }

@@ -12,7 +12,8 @@ public enum Precision {
 
     /** Looked for when first asked for: loading a native library takes a while. */
     private static final class Found {
-        static final Optional<ProductLibrary> LIBRARY = ServiceLoader.load(ProductLibrary.class).findFirst();
+        static final Optional<ProductLibrary> LIBRARY =
+                ServiceLoader.load(ProductLibrary.class).findFirst();
     }
 
     /** The library that multiplies in this precision, if one is needed and is fast here. */

@@ -191,7 +191,8 @@ public final class PackedReference {
     }
 
     private static float[] q3(byte[] bytes) {
-        // The twelve bytes: low halves of scales 0 to 7 and 8 to 15 share eight bytes, then four bytes hold the high pairs.
+        // The twelve bytes: low halves of scales 0 to 7 and 8 to 15 share eight bytes, then four bytes hold the high
+        // pairs.
         int[] scales = new int[16];
         for (int b = 0; b < 8; b++) {
             scales[b] = (bytes[96 + b] & 0xff) % 16;
