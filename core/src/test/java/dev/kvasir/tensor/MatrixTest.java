@@ -33,8 +33,7 @@ class MatrixTest {
     void refusesColumnsThatAreNotWholeBlocks() {
         assertThatThrownBy(() -> matrix(DType.Q4_K, 1, 128, 72))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage(
-                        "matrix [1][128] of Q4_K: rows and columns must be positive, columns a multiple of 256");
+                .hasMessage("matrix [1][128] of Q4_K: rows and columns must be positive, columns a multiple of 256");
         assertThatThrownBy(() -> matrix(DType.BF16, 0, 128, 0)).isInstanceOf(IllegalArgumentException.class);
     }
 }

@@ -49,7 +49,9 @@ class RowReaderTest {
             RowReader.read(matrix, row, column, count, out, at);
             for (int i = 0; i < out.length; i++) {
                 boolean inside = i >= at && i < at + count;
-                assertThat(out[i]).as("%s, element %d", dtype, column + i - at).isEqualTo(inside ? expected[column + i - at] : 0);
+                assertThat(out[i])
+                        .as("%s, element %d", dtype, column + i - at)
+                        .isEqualTo(inside ? expected[column + i - at] : 0);
             }
         }
     }
