@@ -31,8 +31,8 @@ final class FiveBitBlocks {
     }
 
     private static int code(MemorySegment data, long bits, int i) {
-        int low = Halves.unsigned(data, bits + 4 + i % 16) >>> i / 16 * 4 & 15;
-        int high = Halves.unsigned(data, bits + i / 8) >>> i % 8 & 1;
-        return low | high << 4;
+        int low = (Halves.unsigned(data, bits + 4 + i % 16) >>> (i / 16 * 4)) & 15;
+        int high = (Halves.unsigned(data, bits + i / 8) >>> (i % 8)) & 1;
+        return low | (high << 4);
     }
 }

@@ -22,7 +22,20 @@ final class NibbleBlocks {
     /** What the codes of IQ4_NL mean: closer together around 0. */
     private static final float[] LEVELS = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
+    /** What those of Q4_0 mean. */
+    private static final float[] LINEAR = {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7};
+
     private NibbleBlocks() {}
+
+    /** What the 16 codes of Q4_0 mean; nobody writes to it. */
+    static float[] linear() {
+        return LINEAR;
+    }
+
+    /** What the 16 codes of IQ4_NL mean; nobody writes to it. */
+    static float[] levels() {
+        return LEVELS;
+    }
 
     /** Element {@code i} of the Q4_0 block at {@code block}. */
     static float q4(MemorySegment data, long block, int i) {
@@ -40,6 +53,6 @@ final class NibbleBlocks {
     }
 
     private static int code(MemorySegment data, long codes, int i) {
-        return Halves.unsigned(data, codes + i % 16) >>> i / 16 * 4 & 15;
+        return (Halves.unsigned(data, codes + i % 16) >>> (i / 16 * 4)) & 15;
     }
 }

@@ -33,6 +33,18 @@ public final class RowReader {
     }
 
     private static void readPacked(DType dtype, MemorySegment data, long first, int count, float[] out, int at) {
+        // One by one up to the next run, whole runs at once, one by one again.
+        int head = (int) Math.min(count, Math.floorMod(-first, (long) Runs.RUN));
+        int runs = Runs.serve(dtype) ? (count - head) / Runs.RUN : 0;
+        int done = head + runs * Runs.RUN;
+        readValues(dtype, data, first, head, out, at);
+        if (runs > 0) {
+            Runs.read(dtype, data, (first + head) / Runs.RUN, runs, out, at + head);
+        }
+        readValues(dtype, data, first + done, count - done, out, at + done);
+    }
+
+    private static void readValues(DType dtype, MemorySegment data, long first, int count, float[] out, int at) {
         int size = dtype.blockElements();
         for (int i = 0; i < count; i++) {
             long block = (first + i) / size * dtype.blockBytes();

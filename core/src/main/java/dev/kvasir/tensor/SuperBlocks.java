@@ -52,11 +52,8 @@ final class SuperBlocks {
 
     /** Element {@code i} of the Q3_K block at {@code block}. */
     static float q3(MemorySegment data, long block, int i) {
-        int group = i / 16;
-        int low = Halves.unsigned(data, block + 96 + group % 8) >>> group / 8 * 4 & 15;
-        int high = Halves.unsigned(data, block + 104 + group % 4) >>> group / 4 * 2 & 3;
-        int code = twoBits(data, block + 32, i) | bit(data, block, i) << 2;
-        return Halves.at(data, block + 108) * ((low | high << 4) - 32) * (code - 4);
+        int code = twoBits(data, block + 32, i) | (bit(data, block, i) << 2);
+        return Halves.at(data, block + 108) * q3Scale(data, block + 96, i / 16) * (code - 4);
     }
 
     /** Element {@code i} of the Q4_K block at {@code block}. */
@@ -66,16 +63,16 @@ final class SuperBlocks {
 
     /** Element {@code i} of the Q5_K block at {@code block}. */
     static float q5(MemorySegment data, long block, int i) {
-        int code = fourBits(data, block + 48, i) | bit(data, block + 16, i) << 4;
+        int code = fourBits(data, block + 48, i) | (bit(data, block + 16, i) << 4);
         return withMinimum(data, block, i / STRIPE, code);
     }
 
     /** Element {@code i} of the Q6_K block at {@code block}. */
     static float q6(MemorySegment data, long block, int i) {
         int stripe = i / STRIPE;
-        long byteOfLow = block + stripe / 4 * 64 + stripe % 2 * 32 + i % STRIPE;
-        int low = Halves.unsigned(data, byteOfLow) >>> stripe / 2 % 2 * 4 & 15;
-        int code = low | twoBits(data, block + 128, i) << 4;
+        int byteOfLow = stripe / 4 * 64 + stripe % 2 * 32 + i % STRIPE;
+        int low = (Halves.unsigned(data, block + byteOfLow) >>> (stripe / 2 % 2 * 4)) & 15;
+        int code = low | (twoBits(data, block + 128, i) << 4);
         return Halves.at(data, block + 208) * data.get(ValueLayout.JAVA_BYTE, block + 192 + i / 16) * (code - 32);
     }
 
@@ -92,24 +89,36 @@ final class SuperBlocks {
      */
     static int scale(MemorySegment data, long scales, int group) {
         int own = Halves.unsigned(data, scales + group % 4);
-        return group < 4 ? own & 63 : Halves.unsigned(data, scales + 4 + group) & 15 | own >>> 6 << 4;
+        return group < 4 ? own & 63 : (Halves.unsigned(data, scales + 4 + group) & 15) | (own >>> 6 << 4);
     }
 
     /** The six bits of a group's minimum. */
     static int min(MemorySegment data, long scales, int group) {
         int own = Halves.unsigned(data, scales + 4 + group % 4);
-        return group < 4 ? own & 63 : Halves.unsigned(data, scales + 4 + group) >>> 4 | own >>> 6 << 4;
+        return group < 4 ? own & 63 : (Halves.unsigned(data, scales + 4 + group) >>> 4) | (own >>> 6 << 4);
+    }
+
+    /**
+     * The scale of a group of Q3_K. Of twelve bytes, the first eight hold the low four bits of groups 0 to 7 (low half) and 8
+     * to 15; the last four hold the high two bits of groups {@code b}, {@code b + 4}, {@code b + 8}, {@code b + 12}.
+     */
+    static int q3Scale(MemorySegment data, long scales, int group) {
+        int low = (Halves.unsigned(data, scales + group % 8) >>> (group / 8 * 4)) & 15;
+        int high = (Halves.unsigned(data, scales + 8 + group % 4) >>> (group / 4 * 2)) & 3;
+        return (low | (high << 4)) - 32;
     }
 
     private static int bit(MemorySegment data, long bits, int i) {
-        return Halves.unsigned(data, bits + i % STRIPE) >>> i / STRIPE & 1;
+        return (Halves.unsigned(data, bits + i % STRIPE) >>> (i / STRIPE)) & 1;
     }
 
     private static int twoBits(MemorySegment data, long codes, int i) {
-        return Halves.unsigned(data, codes + i / 128 * STRIPE + i % STRIPE) >>> i / STRIPE % 4 * 2 & 3;
+        int index = i / 128 * STRIPE + i % STRIPE;
+        return (Halves.unsigned(data, codes + index) >>> (i / STRIPE % 4 * 2)) & 3;
     }
 
     private static int fourBits(MemorySegment data, long codes, int i) {
-        return Halves.unsigned(data, codes + i / 64 * STRIPE + i % STRIPE) >>> i / STRIPE % 2 * 4 & 15;
+        int index = i / 64 * STRIPE + i % STRIPE;
+        return (Halves.unsigned(data, codes + index) >>> (i / STRIPE % 2 * 4)) & 15;
     }
 }

@@ -81,7 +81,7 @@ public final class PackedReference {
     }
 
     private static float half(byte[] bytes, int at) {
-        return Float.float16ToFloat((short) (bytes[at] & 0xff | bytes[at + 1] << 8));
+        return Float.float16ToFloat((short) ((bytes[at] & 0xff) | (bytes[at + 1] << 8)));
     }
 
     private static void put(byte[] bytes, int at, double value) {
@@ -185,7 +185,8 @@ public final class PackedReference {
         float[] values = new float[256];
         for (int i = 0; i < 256; i++) {
             int group = bytes[i / 16] & 0xff;
-            values[i] = half(bytes, 80) * (group % 16) * codes[i] - half(bytes, 82) * (group / 16);
+            int min = group / 16;
+            values[i] = half(bytes, 80) * (group % 16) * codes[i] - half(bytes, 82) * min;
         }
         return values;
     }
