@@ -163,6 +163,7 @@ public final class GgufMetadata {
         double number = value.type.integral()
                 ? integral(value.type, cursor(value))
                 : floating(value.type, cursor(value));
+        // An unsigned value above the largest long reads as negative, and is refused as well.
         if (!(number > 0) || number > max) {
             throw problem(key, "must be a number above 0 and at most " + max + ", found " + number);
         }
@@ -286,7 +287,8 @@ public final class GgufMetadata {
     }
 
     private int inRange(String key, long number, ValueType type, int min, int max) {
-        if (number < min || number > max) {
+        boolean beyondLong = type == ValueType.UINT64 && number < 0;
+        if (beyondLong || number < min || number > max) {
             String found = type == ValueType.UINT64 ? Long.toUnsignedString(number) : Long.toString(number);
             throw problem(key, "must be an integer from " + min + " to " + max + ", found " + found);
         }
@@ -302,7 +304,7 @@ public final class GgufMetadata {
             case INT16 -> cursor.int16(what);
             case UINT32 -> Integer.toUnsignedLong(cursor.int32(what));
             case INT32 -> cursor.int32(what);
-            // Above the largest long it reads as negative; the callers' ranges end far below.
+            // Above the largest long it reads as negative, which the range check knows.
             case UINT64, INT64 -> cursor.int64(what);
             case FLOAT32, STRING, ARRAY, FLOAT64 -> throw new IllegalArgumentException(type + " is no integer");
         };
