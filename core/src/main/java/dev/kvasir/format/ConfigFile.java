@@ -167,8 +167,7 @@ final class ConfigFile {
         String type = rope.text(key).orElse("default");
         return switch (type) {
             case "default" -> RopeScaling.NONE;
-            case "linear" ->
-new RopeScaling.Linear((float) rope.requiredPositive("factor", 1e6));
+            case "linear" -> new RopeScaling.Linear((float) rope.requiredPositive("factor", 1e6));
             case "llama3" -> llama3(rope);
             default -> throw rope.problem(key, "must be default, linear or llama3, found \"" + type + "\"");
         };

@@ -40,7 +40,9 @@ final class Fingerprint {
     record Part(String name, String form, MemorySegment bytes) {}
 
     static String of(ModelConfig config, WeightFiles files, List<String> tensors) {
-        return of(config, tensors.stream().map(name -> part(files.holding(name), name)).toList());
+        return of(
+                config,
+                tensors.stream().map(name -> part(files.holding(name), name)).toList());
     }
 
     private static Part part(SafetensorsFile file, String name) {

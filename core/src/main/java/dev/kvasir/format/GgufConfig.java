@@ -123,8 +123,10 @@ final class GgufConfig {
         Rotary.Layout layout = architecture.equals("llama") ? Rotary.Layout.ADJACENT : Rotary.Layout.HALVES;
         float theta = (float) metadata.positive(key("rope.freq_base"), 1e30).orElse(10_000);
         Rotary rotary = new Rotary(theta, dims, scaling(dims, sizes.contextLength()), layout);
-        int window = metadata.integer(key("attention.sliding_window"), 0, MAX_CONTEXT).orElse(0);
-        float localTheta = (float) metadata.positive(key("rope.freq_base_swa"), 1e30).orElse(10_000);
+        int window = metadata.integer(key("attention.sliding_window"), 0, MAX_CONTEXT)
+                .orElse(0);
+        float localTheta =
+                (float) metadata.positive(key("rope.freq_base_swa"), 1e30).orElse(10_000);
         List<LayerKind> kinds = new ArrayList<>();
         for (int i = 0; i < sizes.layers(); i++) {
             boolean local = switch (architecture) {
@@ -149,10 +151,14 @@ final class GgufConfig {
     private RopeScaling scaling(int dims, int context) {
         int original = metadata.integer(key("rope.scaling.original_context_length"), 1, MAX_CONTEXT)
                 .orElse(context);
-        float attention = (float) metadata.positive(key("rope.scaling.attn_factor"), 1e6).orElse(1);
+        float attention =
+                (float) metadata.positive(key("rope.scaling.attn_factor"), 1e6).orElse(1);
         if (file.find(GgufWeights.LONG_FACTORS).isPresent()) {
             return new RopeScaling.LongRope(
-                    factors(GgufWeights.SHORT_FACTORS, dims), factors(GgufWeights.LONG_FACTORS, dims), original, attention);
+                    factors(GgufWeights.SHORT_FACTORS, dims),
+                    factors(GgufWeights.LONG_FACTORS, dims),
+                    original,
+                    attention);
         }
         if (file.find(GgufWeights.FREQUENCY_FACTORS).isPresent()) {
             // Llama 3.1's stretching, worked out by the converter: a divisor for each pair, at any length.
@@ -168,8 +174,10 @@ final class GgufConfig {
             case "yarn" ->
                 new RopeScaling.Yarn(
                         (float) factor,
-                        (float) metadata.positive(key("rope.scaling.yarn_beta_fast"), 1e6).orElse(32),
-                        (float) metadata.positive(key("rope.scaling.yarn_beta_slow"), 1e6).orElse(1),
+                        (float) metadata.positive(key("rope.scaling.yarn_beta_fast"), 1e6)
+                                .orElse(32),
+                        (float) metadata.positive(key("rope.scaling.yarn_beta_slow"), 1e6)
+                                .orElse(1),
                         original,
                         (float) (attention * RopeScaling.Yarn.defaultAttention(factor, 1)),
                         true);

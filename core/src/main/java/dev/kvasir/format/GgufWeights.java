@@ -71,7 +71,8 @@ final class GgufWeights {
         List<Matrix> mlp = gateWithin
                 ? slices(prefix + "ffn_up.weight", hidden, wide, wide)
                 : List.of(
-                        matrix(prefix + "ffn_gate.weight", wide, hidden), matrix(prefix + "ffn_up.weight", wide, hidden));
+                        matrix(prefix + "ffn_gate.weight", wide, hidden),
+                        matrix(prefix + "ffn_up.weight", wide, hidden));
         return new Weights.Layer(
                 vector(prefix + "attn_norm.weight", hidden),
                 qkv.get(0),
@@ -133,8 +134,8 @@ final class GgufWeights {
         List<Matrix> slices = new ArrayList<>();
         long from = 0;
         for (int count : rows) {
-            slices.add(new Matrix(
-                    whole.dtype(), count, columns, whole.data().asSlice(from * rowBytes, count * rowBytes)));
+            slices.add(
+                    new Matrix(whole.dtype(), count, columns, whole.data().asSlice(from * rowBytes, count * rowBytes)));
             from += count;
         }
         return Collections.unmodifiableList(slices);

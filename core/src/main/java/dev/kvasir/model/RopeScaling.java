@@ -97,12 +97,7 @@ public sealed interface RopeScaling {
      * @param truncate whether the ends of the ramp are rounded outwards to whole pairs
      */
     record Yarn(
-            float factor,
-            float betaFast,
-            float betaSlow,
-            int originalContextLength,
-            float attention,
-            boolean truncate)
+            float factor, float betaFast, float betaSlow, int originalContextLength, float attention, boolean truncate)
             implements RopeScaling {
         /** Throws {@link InvalidInputException}, naming the field, the value found and what is allowed. */
         public Yarn {

@@ -87,6 +87,6 @@ public record Rotary(float theta, int dims, RopeScaling scaling, Layout layout) 
 
     /** Whether the weights' rows are already where the decoder wants them. */
     public boolean isInPlace(int headDim) {
-        return dims == 0 || layout == Layout.HALVES && dims == headDim;
+        return dims == 0 || (layout == Layout.HALVES && dims == headDim);
     }
 }

@@ -73,7 +73,8 @@ class GgufModelTest {
                 case F16 -> 1;
                 default -> 30;
             };
-            long[] columnsFirst = tensor.shape().reversed().stream().mapToLong(d -> d).toArray();
+            long[] columnsFirst =
+                    tensor.shape().reversed().stream().mapToLong(d -> d).toArray();
             file.tensor(
                     name(tensor.name()), id, turned && adjacentPairs ? adjacent(bytes, tensor) : bytes, columnsFirst);
         }
@@ -131,15 +132,16 @@ class GgufModelTest {
 
         for (int layer = 0; layer < TINY.layers(); layer++) {
             var found = model.cacheModel().projections().keys(layer);
-            assertThat(found.data().mismatch(original.weights().layers().get(layer).k().data()))
+            assertThat(found.data()
+                            .mismatch(original.weights().layers().get(layer).k().data()))
                     .isEqualTo(-1);
         }
     }
 
     @Test
     void dividesFrequenciesByTheFileFactors() throws IOException {
-        Model model = Models.open(llama(
-                TINY, file -> file.tensor(GgufWeights.FREQUENCY_FACTORS, 0, TestGguf.f32(1, 2, 8), 3)));
+        Model model = Models.open(
+                llama(TINY, file -> file.tensor(GgufWeights.FREQUENCY_FACTORS, 0, TestGguf.f32(1, 2, 8), 3)));
         Model plain = Models.open(llama(TINY, file -> file));
 
         double[] stretched = model.config().rotaryFrequencies(0);
@@ -154,9 +156,11 @@ class GgufModelTest {
         "yarn, 'Yarn[factor=4.0, betaFast=32.0, betaSlow=1.0, originalContextLength=64'",
     })
     void readsRopeScaling(String type, String expected) throws IOException {
-        Model model = Models.open(llama(TINY, file -> file.text("llama.rope.scaling.type", type)
-                .f32("llama.rope.scaling.factor", 4)
-                .u32("llama.rope.scaling.original_context_length", 64)));
+        Model model = Models.open(llama(
+                TINY,
+                file -> file.text("llama.rope.scaling.type", type)
+                        .f32("llama.rope.scaling.factor", 4)
+                        .u32("llama.rope.scaling.original_context_length", 64)));
         assertThat(model.config().rotary(0).scaling().toString()).startsWith(expected);
     }
 
@@ -167,14 +171,23 @@ class GgufModelTest {
         for (TensorInfo tensor : TINY.tensors()) {
             byte[] bytes = TestFolders.values(tensor).array();
             String name = name(tensor.name());
-            long[] columnsFirst = tensor.shape().reversed().stream().mapToLong(d -> d).toArray();
+            long[] columnsFirst =
+                    tensor.shape().reversed().stream().mapToLong(d -> d).toArray();
             if (name.endsWith("attn_q.weight")) {
                 long rows = (TINY.heads() + 2L * TINY.kvHeads()) * TINY.headDim();
-                file.tensor(name.replace("attn_q", "attn_qkv"), 30, joined(tensor, "q_proj", "k_proj", "v_proj"),
-                        TINY.hidden(), rows);
+                file.tensor(
+                        name.replace("attn_q", "attn_qkv"),
+                        30,
+                        joined(tensor, "q_proj", "k_proj", "v_proj"),
+                        TINY.hidden(),
+                        rows);
             } else if (name.endsWith("ffn_gate.weight")) {
-                file.tensor(name.replace("ffn_gate", "ffn_up"), 30, joined(tensor, "gate_proj", "up_proj"),
-                        TINY.hidden(), 2L * TINY.intermediate());
+                file.tensor(
+                        name.replace("ffn_gate", "ffn_up"),
+                        30,
+                        joined(tensor, "gate_proj", "up_proj"),
+                        TINY.hidden(),
+                        2L * TINY.intermediate());
             } else if (!name.contains("attn_k") && !name.contains("attn_v") && !name.contains("ffn_up")) {
                 file.tensor(name, 30, bytes, columnsFirst);
             }
@@ -182,7 +195,8 @@ class GgufModelTest {
         Model original = ModelFolder.open(TINY.write(folder.resolve("hf")));
         Model model = Models.open(file.write(path));
 
-        assertThat(model.config().kinds()).allSatisfy(kind -> assertThat(kind.window()).hasValue(5));
+        assertThat(model.config().kinds())
+                .allSatisfy(kind -> assertThat(kind.window()).hasValue(5));
         for (int layer = 0; layer < TINY.layers(); layer++) {
             var found = model.weights().layers().get(layer);
             var expected = original.weights().layers().get(layer);
@@ -249,8 +263,7 @@ class GgufModelTest {
         assertRefused(
                 Files.readAllBytes(llama(TINY, file -> file.u32("llama.expert_count", 8))),
                 "mixtures of experts are not supported");
-        assertRefused(
-                Files.readAllBytes(llama(TINY, file -> file.u32("split.count", 3))), "merge the parts");
+        assertRefused(Files.readAllBytes(llama(TINY, file -> file.u32("split.count", 3))), "merge the parts");
     }
 
     @ParameterizedTest

@@ -305,8 +305,10 @@ class ModelFolderTest {
 
     @Test
     void knowsGgufByNameOrMagic() throws IOException {
-        assertThat(Models.isGguf(Files.writeString(folder.resolve("model"), "GGUF and more"))).isTrue();
-        assertThat(Models.isGguf(Files.writeString(folder.resolve("x.GGUF"), ""))).isTrue();
+        assertThat(Models.isGguf(Files.writeString(folder.resolve("model"), "GGUF and more")))
+                .isTrue();
+        assertThat(Models.isGguf(Files.writeString(folder.resolve("x.GGUF"), "")))
+                .isTrue();
         assertThat(Models.isGguf(Files.writeString(folder.resolve("y"), "GGU"))).isFalse();
         assertThat(Models.isGguf(folder)).isFalse();
     }

@@ -148,8 +148,8 @@ public final class GgufFile {
         String what = "tensor " + name;
         int dimensions = cursor.int32(what);
         if (dimensions < 1 || dimensions > MAX_DIMENSIONS) {
-            throw cursor.problem(what + " has " + Integer.toUnsignedString(dimensions) + " dimensions, allowed are 1 to "
-                    + MAX_DIMENSIONS);
+            throw cursor.problem(what + " has " + Integer.toUnsignedString(dimensions)
+                    + " dimensions, allowed are 1 to " + MAX_DIMENSIONS);
         }
         List<Long> shape = new ArrayList<>(dimensions);
         for (int d = 0; d < dimensions; d++) {

@@ -48,8 +48,8 @@ public final class GgufMetadata {
     /** Walks over {@code count} pairs at {@code cursor}, which they leave behind them. */
     static GgufMetadata read(Path path, MemorySegment file, ByteCursor cursor, long count) {
         if (count < 0 || count > MAX_KEYS) {
-            throw cursor.problem("metadata_kv_count is " + Long.toUnsignedString(count) + ", at most " + MAX_KEYS
-                    + " are allowed");
+            throw cursor.problem(
+                    "metadata_kv_count is " + Long.toUnsignedString(count) + ", at most " + MAX_KEYS + " are allowed");
         }
         Map<String, Value> values = new LinkedHashMap<>();
         for (long i = 0; i < count; i++) {
@@ -160,9 +160,8 @@ public final class GgufMetadata {
             return OptionalDouble.empty();
         }
         require(key, value, value.type.floating() || value.type.integral(), "a number");
-        double number = value.type.integral()
-                ? integral(value.type, cursor(value))
-                : floating(value.type, cursor(value));
+        double number =
+                value.type.integral() ? integral(value.type, cursor(value)) : floating(value.type, cursor(value));
         // An unsigned value above the largest long reads as negative, and is refused as well.
         if (!(number > 0) || number > max) {
             throw problem(key, "must be a number above 0 and at most " + max + ", found " + number);

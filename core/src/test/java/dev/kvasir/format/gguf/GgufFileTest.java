@@ -80,15 +80,15 @@ class GgufFileTest {
         int columns = 2 * type.blockElements();
         byte[] bytes = new byte[3 * 2 * type.blockBytes()];
         new Random(type.id()).nextBytes(bytes);
-        GgufFile file = open(
-                new TestGguf().tensor("x", type.id(), bytes, columns, 3).toBytes());
+        GgufFile file =
+                open(new TestGguf().tensor("x", type.id(), bytes, columns, 3).toBytes());
 
         assertThat(file.tensor("x").type()).isEqualTo(type);
         assertThat(file.bytes(file.tensor("x")).toArray(ValueLayout.JAVA_BYTE)).isEqualTo(bytes);
         byte[] short1 = Arrays.copyOf(bytes, bytes.length - 1);
         assertRefused(new TestGguf().tensor("x", type.id(), short1, columns, 3))
-                .hasMessageContaining("tensor x has " + bytes.length + " bytes from byte 0 of the data on, the file has "
-                        + short1.length);
+                .hasMessageContaining("tensor x has " + bytes.length
+                        + " bytes from byte 0 of the data on, the file has " + short1.length);
         if (type.blockElements() > 1) {
             assertRefused(new TestGguf().tensor("x", type.id(), bytes, columns - 1, 3))
                     .hasMessageContaining("rows of " + (columns - 1) + " elements, " + type + " needs a multiple of "
@@ -156,7 +156,8 @@ class GgufFileTest {
                         .toBytes())
                 .metadata();
 
-        assertThatThrownBy(() -> m.integer("t", 0, 1)).hasMessageContaining("metadata t must be an integer, found STRING");
+        assertThatThrownBy(() -> m.integer("t", 0, 1))
+                .hasMessageContaining("metadata t must be an integer, found STRING");
         assertThatThrownBy(() -> m.text("n")).hasMessageContaining("metadata n must be a text, found UINT32");
         assertThatThrownBy(() -> m.texts("n")).hasMessageContaining("must be an array, found UINT32");
         assertThatThrownBy(() -> m.texts("fs"))
@@ -174,16 +175,16 @@ class GgufFileTest {
     @Test
     void passesOverNestedArraysButNotForever() throws IOException {
         byte[] inner = new Bytes().u32(TestGguf.UINT8).u64(2).u8(1).u8(2).toArray();
-        byte[] nested = new Bytes().u32(TestGguf.ARRAY).u64(2).raw(inner).raw(inner).toArray();
-        GgufFile file = open(new TestGguf().pair("n", TestGguf.ARRAY, nested).u32("after", 7).toBytes());
+        byte[] nested =
+                new Bytes().u32(TestGguf.ARRAY).u64(2).raw(inner).raw(inner).toArray();
+        GgufFile file = open(
+                new TestGguf().pair("n", TestGguf.ARRAY, nested).u32("after", 7).toBytes());
 
         assertThat(file.metadata().integer("after", 0, 9)).hasValue(7);
 
         byte[] deep = inner;
         for (int i = 0; i < 10_000; i++) {
-            deep = i < 12
-                    ? new Bytes().u32(TestGguf.ARRAY).u64(1).raw(deep).toArray()
-                    : deep;
+            deep = i < 12 ? new Bytes().u32(TestGguf.ARRAY).u64(1).raw(deep).toArray() : deep;
         }
         assertRefused(new TestGguf().pair("d", TestGguf.ARRAY, deep)).hasMessageContaining("deeper than the allowed 4");
     }
@@ -191,7 +192,8 @@ class GgufFileTest {
     @Test
     void refusesWhatIsNoGguf() {
         assertRefused(new byte[0]).hasMessageContaining("has 0 bytes, a GGUF file has at least 24");
-        assertRefused("hello, this is a letter".getBytes(StandardCharsets.UTF_8)).hasMessageContaining("has 23 bytes");
+        assertRefused("hello, this is a letter".getBytes(StandardCharsets.UTF_8))
+                .hasMessageContaining("has 23 bytes");
         assertRefused("hello, this is a long letter".getBytes(StandardCharsets.UTF_8))
                 .hasMessageContaining("starts with 0x68656c6c, a GGUF file starts with 0x47475546");
         assertThatThrownBy(() -> GgufFile.open(folder.resolve("none"))).hasMessageEndingWith("there is no such file");
@@ -216,11 +218,13 @@ class GgufFileTest {
     @Test
     void refusesAnArrayLongerThanTheFile() {
         for (long count : new long[] {5, 1L << 31, 1L << 40, 1L << 61, Long.MAX_VALUE, -1}) {
-            byte[] array = new Bytes().u32(TestGguf.UINT32).u64(count).u32(1).u32(2).toArray();
+            byte[] array =
+                    new Bytes().u32(TestGguf.UINT32).u64(count).u32(1).u32(2).toArray();
             assertRefused(new TestGguf().pair("x", TestGguf.ARRAY, array))
                     .hasMessageContaining("metadata x is an array of " + Long.toUnsignedString(count));
         }
-        byte[] texts = new Bytes().u32(TestGguf.STRING).u64(1 << 20).u64(0).u64(0).toArray();
+        byte[] texts =
+                new Bytes().u32(TestGguf.STRING).u64(1 << 20).u64(0).u64(0).toArray();
         assertRefused(new TestGguf().pair("x", TestGguf.ARRAY, texts)).hasMessageContaining("truncated or malformed");
     }
 
@@ -275,7 +279,8 @@ class GgufFileTest {
                     .tensor("b", 0, TestGguf.f32(2), 1)
                     .toBytes());
             assertThat(file.tensor("b").offset()).isEqualTo(alignment);
-            assertThat(file.bytes(file.tensor("b")).get(ValueLayout.JAVA_FLOAT, 0)).isEqualTo(2);
+            assertThat(file.bytes(file.tensor("b")).get(ValueLayout.JAVA_FLOAT, 0))
+                    .isEqualTo(2);
         }
         assertRefused(new TestGguf().alignment(24)).hasMessageContaining("general.alignment must be a power of two");
         assertRefused(new TestGguf().u32("general.alignment", 0)).hasMessageContaining("general.alignment must be");
@@ -283,7 +288,8 @@ class GgufFileTest {
 
     @Test
     void refusesEveryTruncation() {
-        byte[] whole = two().texts("list", List.of("a", "bc")).ints("ids", 1, 2, 3).toBytes();
+        byte[] whole =
+                two().texts("list", List.of("a", "bc")).ints("ids", 1, 2, 3).toBytes();
         for (int length = 0; length < whole.length; length++) {
             assertRefused(Arrays.copyOf(whole, length));
         }
@@ -291,7 +297,8 @@ class GgufFileTest {
 
     @Test
     void opensOrRefusesWhateverBytesAreChanged() {
-        byte[] whole = two().texts("list", List.of("a", "bc")).ints("ids", 1, 2, 3).toBytes();
+        byte[] whole =
+                two().texts("list", List.of("a", "bc")).ints("ids", 1, 2, 3).toBytes();
         Random random = new Random(3);
         long[] numbers = {0, -1, 1, 0xff, Long.MAX_VALUE, Long.MIN_VALUE, 1L << 32, 1L << 16};
         for (int round = 0; round < 20_000; round++) {
@@ -327,9 +334,19 @@ class GgufFileTest {
         for (int i = 0; i < 20_000; i++) {
             tensors.tensor("t" + i, 24, new byte[1], 1);
         }
-        for (byte[] bytes : List.of(keys, tensors.toBytes(), new TestGguf().pair(
-                        "x", TestGguf.ARRAY, new Bytes().u32(TestGguf.STRING).u64(100_000).raw(new byte[800_000]).toArray())
-                .toBytes())) {
+        for (byte[] bytes : List.of(
+                keys,
+                tensors.toBytes(),
+                new TestGguf()
+                        .pair(
+                                "x",
+                                TestGguf.ARRAY,
+                                new Bytes()
+                                        .u32(TestGguf.STRING)
+                                        .u64(100_000)
+                                        .raw(new byte[800_000])
+                                        .toArray())
+                        .toBytes())) {
             MemorySegment segment = MemorySegment.ofArray(bytes);
             GgufFile.of(Path.of("warm"), segment);
             var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();

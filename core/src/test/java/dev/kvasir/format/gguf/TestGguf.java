@@ -172,7 +172,10 @@ public final class TestGguf {
     /** With other counts than the true ones. */
     public byte[] toBytes(long tensors, long metadata) {
         Bytes file = new Bytes();
-        file.raw("GGUF".getBytes(StandardCharsets.US_ASCII)).u32(version).u64(tensors).u64(metadata);
+        file.raw("GGUF".getBytes(StandardCharsets.US_ASCII))
+                .u32(version)
+                .u64(tensors)
+                .u64(metadata);
         file.raw(pairs.toArray()).raw(infos.toArray());
         file.pad(alignment);
         return file.raw(data.toArray()).toArray();
