@@ -160,13 +160,13 @@ final class ConfigFile {
             throw config.problem("rope_scaling", "and rope_parameters are both given, only one may be");
         }
         if (found.isEmpty()) {
-            return RopeScaling.NONE;
+            return RopeScaling.none();
         }
         Fields rope = found.get();
         String key = rope.has("rope_type") || !rope.has("type") ? "rope_type" : "type";
         String type = rope.text(key).orElse("default");
         return switch (type) {
-            case "default" -> RopeScaling.NONE;
+            case "default" -> RopeScaling.none();
             case "linear" -> new RopeScaling.Linear((float) rope.requiredPositive("factor", 1e6));
             case "llama3" -> llama3(rope);
             default -> throw rope.problem(key, "must be default, linear or llama3, found \"" + type + "\"");

@@ -140,7 +140,7 @@ final class GgufConfig {
             if (window == 0 || !local) {
                 kinds.add(LayerKind.global(rotary));
             } else if (architecture.equals("gemma3")) {
-                kinds.add(LayerKind.local(window, new Rotary(localTheta, dims, RopeScaling.NONE, layout)));
+                kinds.add(LayerKind.local(window, new Rotary(localTheta, dims, RopeScaling.none(), layout)));
             } else {
                 kinds.add(LayerKind.local(window, rotary));
             }
@@ -169,7 +169,7 @@ final class GgufConfig {
         double factor = metadata.positive(key("rope.scaling.factor"), 1e6)
                 .orElse(metadata.positive(key("rope.scale_linear"), 1e6).orElse(1));
         return switch (type.toLowerCase(Locale.ROOT)) {
-            case "none" -> factor == 1 ? RopeScaling.NONE : new RopeScaling.Linear((float) factor);
+            case "none" -> factor == 1 ? RopeScaling.none() : new RopeScaling.Linear((float) factor);
             case "linear" -> new RopeScaling.Linear((float) factor);
             case "yarn" ->
                 new RopeScaling.Yarn(

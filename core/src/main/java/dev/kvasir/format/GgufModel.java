@@ -40,7 +40,7 @@ public final class GgufModel {
         try {
             return new Model(name(file.path()), config, weights, fingerprint, bytes);
         } catch (InvalidInputException e) {
-            throw new InvalidFileException(file.path(), e.getMessage(), e);
+            throw new InvalidFileException(file.path(), "weights do not fit together: " + e.getMessage(), e);
         }
     }
 

@@ -51,7 +51,7 @@ final class LayerProjections implements Projections {
         MemorySegment rows = Arena.ofAuto().allocate(keys.data().byteSize(), 64);
         for (int row = 0; row < keys.rows(); row++) {
             int head = row / channels.length * channels.length;
-            long from = head + channels[row - head];
+            long from = (long) head + channels[row - head];
             MemorySegment.copy(keys.data(), from * rowBytes, rows, row * rowBytes, rowBytes);
         }
         return new Matrix(keys.dtype(), keys.rows(), keys.columns(), rows.asReadOnly());

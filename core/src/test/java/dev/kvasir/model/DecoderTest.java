@@ -179,7 +179,7 @@ class DecoderTest {
                 64,
                 random.nextBoolean() ? 1e-5f : 1e-6f,
                 random.nextBoolean() ? 10_000 : 500_000,
-                RopeScaling.NONE,
+                RopeScaling.none(),
                 random.nextBoolean(),
                 Optional.empty(),
                 List.of());
