@@ -3,7 +3,9 @@ package dev.kvasir.tokenizer;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import dev.kvasir.InvalidFileException;
+import dev.kvasir.format.gguf.GgufFile;
 import dev.kvasir.format.gguf.GgufMetadata;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
@@ -29,14 +31,17 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /**
-     * Opens {@code folder/tokenizer.json}.
+     * Opens the tokenizer of a model: {@code tokenizer.json} of a folder, or what the metadata of a GGUF file describes.
      *
      * @param vocabularySize rows of the model's embedding; every id must be smaller
      * @throws InvalidFileException if the file is missing or malformed, if it does not match the model, or if its decoder is
      *     one that cannot be streamed
      */
-    public static Tokenizer open(Path folder, int vocabularySize) {
-        return open(TokenizerFile.read(folder, vocabularySize), vocabularySize);
+    public static Tokenizer open(Path model, int vocabularySize) {
+        if (Files.isRegularFile(model)) {
+            return open(GgufFile.open(model).metadata(), vocabularySize);
+        }
+        return open(TokenizerFile.read(model, vocabularySize), vocabularySize);
     }
 
     /**
