@@ -130,6 +130,13 @@ public final class KSort {
 
     /** Fails if the model was converted before: its channels are sorted already. */
     public static void requireUsual(Model model) {
+        if (!model.config().isLlama()
+                || model.weights().layers().stream()
+                        .anyMatch(layer -> !layer.extras().isNone())) {
+            throw new InvalidInputException(
+                    model.name() + " is of the family " + model.config().family()
+                            + ": only Llamas whose queries and keys are plain products can be converted so");
+        }
         if (model.config().ropeBlock().isPresent()) {
             throw new InvalidInputException(model.name() + " was converted before, with blocks of "
                     + model.config().ropeBlock().get() + ": convert the model it was made from");

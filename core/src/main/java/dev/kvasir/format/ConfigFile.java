@@ -2,6 +2,7 @@ package dev.kvasir.format;
 
 import dev.kvasir.InvalidFileException;
 import dev.kvasir.model.ModelConfig;
+import dev.kvasir.model.RopeScaling;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -48,7 +49,7 @@ final class ConfigFile {
         }
         int vocabulary = config.requiredInteger("vocab_size", 1, 1 << 24);
         int headDim = headDim(config, hidden, heads);
-        return new ModelConfig(
+        ModelConfig llama = ModelConfig.llama(
                 hidden,
                 config.requiredInteger("intermediate_size", 1, MAX_WIDTH),
                 config.requiredInteger("num_hidden_layers", 1, 1 << 12),
@@ -62,7 +63,15 @@ final class ConfigFile {
                 ropeScaling(config),
                 config.flag("tie_word_embeddings", false),
                 bosToken(config, vocabulary),
-                eosTokens(config, folder.resolve(GENERATION_CONFIG), vocabulary),
+                eosTokens(config, folder.resolve(GENERATION_CONFIG), vocabulary));
+        return new ModelConfig(
+                llama.family(),
+                llama.sizes(),
+                llama.kinds(),
+                llama.arithmetic(),
+                llama.tiedEmbeddings(),
+                llama.bosToken(),
+                llama.eosTokens(),
                 ropeBlock(config, headDim));
     }
 
@@ -144,36 +153,33 @@ final class ConfigFile {
     }
 
     /** {@code rope_scaling}, or {@code rope_parameters} as newer folders call it. */
-    private static Optional<ModelConfig.RopeScaling> ropeScaling(Fields config) {
+    private static RopeScaling ropeScaling(Fields config) {
         Optional<Fields> old = config.object("rope_scaling");
         Optional<Fields> found = old.or(() -> config.object("rope_parameters"));
         if (old.isPresent() && config.has("rope_parameters")) {
             throw config.problem("rope_scaling", "and rope_parameters are both given, only one may be");
         }
         if (found.isEmpty()) {
-            return Optional.empty();
+            return RopeScaling.none();
         }
         Fields rope = found.get();
         String key = rope.has("rope_type") || !rope.has("type") ? "rope_type" : "type";
         String type = rope.text(key).orElse("default");
         return switch (type) {
-            case "default" -> Optional.empty();
-            case "linear" ->
-                Optional.of(
-                        new ModelConfig.RopeScaling("linear", (float) rope.requiredPositive("factor", 1e6), 1, 1, 1));
-            case "llama3" -> Optional.of(llama3(rope));
+            case "default" -> RopeScaling.none();
+            case "linear" -> new RopeScaling.Linear((float) rope.requiredPositive("factor", 1e6));
+            case "llama3" -> llama3(rope);
             default -> throw rope.problem(key, "must be default, linear or llama3, found \"" + type + "\"");
         };
     }
 
-    private static ModelConfig.RopeScaling llama3(Fields rope) {
+    private static RopeScaling llama3(Fields rope) {
         double low = rope.requiredPositive("low_freq_factor", 1e6);
         double high = rope.requiredPositive("high_freq_factor", 1e6);
         if (!((float) low < (float) high)) {
             throw rope.problem("low_freq_factor", "must be below high_freq_factor " + high + ", found " + low);
         }
-        return new ModelConfig.RopeScaling(
-                "llama3",
+        return new RopeScaling.Llama3(
                 (float) rope.requiredPositive("factor", 1e6),
                 (float) low,
                 (float) high,

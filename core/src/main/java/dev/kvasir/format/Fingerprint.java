@@ -1,12 +1,16 @@
 package dev.kvasir.format;
 
+import dev.kvasir.model.LayerKind;
 import dev.kvasir.model.ModelConfig;
+import dev.kvasir.model.RopeScaling;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /**
  * Identifies a model by what its keys and values depend on: the first 16 bytes of a SHA-256, as 32 hexadecimal digits.
@@ -28,11 +32,29 @@ final class Fingerprint {
         this.digest = digest;
     }
 
+    /**
+     * A tensor as it is digested.
+     *
+     * @param form element type and shape
+     */
+    record Part(String name, String form, MemorySegment bytes) {}
+
     static String of(ModelConfig config, WeightFiles files, List<String> tensors) {
+        return of(
+                config,
+                tensors.stream().map(name -> part(files.holding(name), name)).toList());
+    }
+
+    private static Part part(SafetensorsFile file, String name) {
+        TensorInfo info = file.info(name);
+        return new Part(name, info.type() + " " + info.shapeText(), file.bytes(name));
+    }
+
+    static String of(ModelConfig config, List<Part> parts) {
         try {
             Fingerprint fingerprint = new Fingerprint(MessageDigest.getInstance("SHA-256"));
             fingerprint.add(canonical(config));
-            tensors.stream().sorted().forEach(name -> fingerprint.add(files.holding(name), name));
+            parts.stream().sorted(Comparator.comparing(Part::name)).forEach(fingerprint::add);
             return HexFormat.of().formatHex(fingerprint.digest.digest(), 0, DIGEST_BYTES);
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError("every JDK has SHA-256", e);
@@ -50,23 +72,35 @@ final class Fingerprint {
                 "head_dim=" + c.headDim(),
                 "vocab_size=" + c.vocabularySize(),
                 "rms_norm_eps=" + c.rmsNormEpsilon(),
-                "rope_theta=" + c.ropeTheta(),
-                "rope_scaling=" + c.ropeScaling().map(Fingerprint::canonical).orElse("none"),
+                "rope_theta=" + c.rotary(0).theta(),
+                "rope_scaling=" + canonical(c.rotary(0).scaling()),
                 "tie_word_embeddings=" + c.tiedEmbeddings());
+        String described = c.isLlama() ? usual : usual + "\n" + c.arithmetic() + "\n" + kinds(c.kinds());
         return c.ropeBlock()
-                .map(block -> usual + "\n" + ConfigFile.ROPE_BLOCK + "=" + block)
-                .orElse(usual);
+                .map(block -> described + "\n" + ConfigFile.ROPE_BLOCK + "=" + block)
+                .orElse(described);
     }
 
-    private static String canonical(ModelConfig.RopeScaling r) {
-        return r.type() + "," + r.factor() + "," + r.lowFrequencyFactor() + "," + r.highFrequencyFactor() + ","
-                + r.originalContextLength();
+    /** The kinds of layers in words of records, which name every number. */
+    private static String kinds(List<LayerKind> kinds) {
+        return kinds.stream().map(LayerKind::toString).collect(Collectors.joining("\n"));
     }
 
-    private void add(SafetensorsFile file, String name) {
-        TensorInfo info = file.info(name);
-        add(name + " " + info.type() + " " + info.shapeText());
-        MemorySegment bytes = file.bytes(name);
+    /** The form that fingerprints of Llamas have had from the start; the others enter by {@link #kinds}. */
+    private static String canonical(RopeScaling scaling) {
+        return switch (scaling) {
+            case RopeScaling.None _ -> "none";
+            case RopeScaling.Linear linear -> "linear," + linear.factor() + ",1.0,1.0,1";
+            case RopeScaling.Llama3 r ->
+                "llama3," + r.factor() + "," + r.lowFrequencyFactor() + "," + r.highFrequencyFactor() + ","
+                        + r.originalContextLength();
+            default -> scaling.toString();
+        };
+    }
+
+    private void add(Part part) {
+        add(part.name() + " " + part.form());
+        MemorySegment bytes = part.bytes();
         long size = bytes.byteSize();
         int pages = STRIDED_PAGES + 2;
         if (size <= (long) pages * PAGE) {

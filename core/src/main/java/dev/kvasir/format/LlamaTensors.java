@@ -90,7 +90,8 @@ final class LlamaTensors {
                 matrix(prefix + "mlp.gate_proj.weight", intermediate, hidden),
                 matrix(prefix + "mlp.up_proj.weight", intermediate, hidden),
                 matrix(prefix + "mlp.down_proj.weight", hidden, intermediate),
-                rotaryOrder(prefix + ROPE_ORDER));
+                rotaryOrder(prefix + ROPE_ORDER),
+                Weights.Extras.NONE);
     }
 
     /**

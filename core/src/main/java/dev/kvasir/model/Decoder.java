@@ -13,7 +13,8 @@ import dev.kvasir.tensor.Workers;
  * The forward pass: tokens in, logits out, everything remembered in the cache. One step at a time per decoder.
  *
  * <p>A step runs all layers over its tokens: {@code norm -> q, k, v -> append, attend -> output projection -> residual ->
- * norm -> SwiGLU -> residual}. Activations are f32. Logits do not depend on the number of threads.
+ * norm -> gated MLP -> residual}; what only some families do stands in the {@link
+ * ModelConfig} and in {@link Weights.Extras}. Activations are f32. Logits do not depend on the number of threads.
  */
 public final class Decoder {
     private final Model model;
@@ -106,25 +107,32 @@ public final class Decoder {
         int position = cache.length();
         states.reserve(count, position);
         int hidden = config.hiddenSize();
-        TokenParts.run(
-                workers,
-                count,
-                hidden,
-                t -> RowReader.read(model.weights().embedding(), tokens[from + t], 0, hidden, residual, t * hidden));
+        TokenParts.run(workers, count, hidden, t -> embed(tokens[from + t], t));
         for (int i = 0; i < config.layers(); i++) {
             Weights.Layer layer = model.weights().layers().get(i);
-            attention(layer, cache.layer(i), count);
+            attention(i, layer, cache.layer(i), count);
             // What follows the last layer's attention matters only for the tokens whose logits are wanted.
             boolean last = i == config.layers() - 1;
             int kept = last ? wanted : count;
             keepLast(residual, hidden, count, kept);
             keepLast(attended, config.heads() * config.headDim(), count, kept);
-            addProjected(layer, kept);
+            addAttended(layer, kept);
             mlp(layer, kept);
         }
         if (cache.length() != position + count) {
             throw new IllegalStateException(
                     "cache " + cache.spec() + " counts " + cache.length() + " tokens after " + (position + count));
+        }
+    }
+
+    private void embed(int token, int t) {
+        int hidden = config.hiddenSize();
+        RowReader.read(model.weights().embedding(), token, 0, hidden, residual, t * hidden);
+        float scale = config.arithmetic().embeddingScale();
+        if (scale != 1) {
+            for (int i = t * hidden; i < (t + 1) * hidden; i++) {
+                residual[i] *= scale;
+            }
         }
     }
 
@@ -146,17 +154,17 @@ public final class Decoder {
         return array.length >= tokens * width ? array : new float[tokens * width];
     }
 
-    private void attention(Weights.Layer layer, LayerCache cache, int count) {
+    private void attention(int index, Weights.Layer layer, LayerCache cache, int count) {
         norm(layer.attentionNorm(), count);
-        states.begin(layer, residual, normed);
+        states.begin(index, layer, residual, normed);
         cache.append(states);
         cache.attend(states, attended);
     }
 
-    private void addProjected(Weights.Layer layer, int count) {
+    private void addAttended(Weights.Layer layer, int count) {
         linear.input(attended, count, config.heads() * config.headDim());
         linear.apply(layer.attentionOutput(), projected);
-        addToResidual(count);
+        addToResidual(layer.extras().attentionPostNorm(), count);
     }
 
     private void mlp(Weights.Layer layer, int count) {
@@ -164,15 +172,24 @@ public final class Decoder {
         linear.apply(layer.gate(), gate);
         linear.apply(layer.up(), up);
         int width = config.intermediateSize();
-        TokenParts.run(workers, count, width, t -> Activations.swiGlu(gate, up, t * width, (t + 1) * width));
+        if (config.arithmetic().activation() == Activation.GELU_TANH) {
+            TokenParts.run(workers, count, width, t -> Activations.geGlu(gate, up, t * width, (t + 1) * width));
+        } else {
+            TokenParts.run(workers, count, width, t -> Activations.swiGlu(gate, up, t * width, (t + 1) * width));
+        }
         linear.input(gate, count, width);
         linear.apply(layer.down(), projected);
-        addToResidual(count);
+        addToResidual(layer.extras().mlpPostNorm(), count);
     }
 
     private void writeLogits(int count, float[] logits) {
         norm(model.weights().finalNorm(), count);
         linear.apply(model.weights().output(), logits);
+        float cap = config.arithmetic().logitCap();
+        if (cap > 0) {
+            int width = config.vocabularySize();
+            TokenParts.run(workers, count, width, t -> Activations.cap(logits, t * width, (t + 1) * width, cap));
+        }
     }
 
     /** Norms the residual stream and makes it the input of the products that follow. */
@@ -186,8 +203,17 @@ public final class Decoder {
         linear.input(normed, count, hidden);
     }
 
-    private void addToResidual(int count) {
+    /** Adds what a block made to the residual stream, normed before if {@code postNorm} is not empty. */
+    private void addToResidual(float[] postNorm, int count) {
         int hidden = config.hiddenSize();
+        if (postNorm.length > 0) {
+            float epsilon = config.rmsNormEpsilon();
+            TokenParts.run(
+                    workers,
+                    count,
+                    hidden,
+                    t -> Activations.rmsNorm(projected, t * hidden, postNorm, epsilon, projected, t * hidden));
+        }
         TokenParts.run(workers, count, hidden, t -> Activations.add(residual, projected, t * hidden, (t + 1) * hidden));
     }
 

@@ -7,7 +7,9 @@ import dev.kvasir.tensor.Matrix;
 import dev.kvasir.tensor.RotaryOrder;
 import dev.kvasir.tensor.RotaryTable;
 import dev.kvasir.tensor.Workers;
+import java.util.List;
 import java.util.Optional;
+import java.util.function.IntConsumer;
 
 /**
  * The projections of one layer for the tokens of a step, each made when first asked for and kept until the next layer.
@@ -19,7 +21,8 @@ final class LayerStates implements TokenStates, Queries {
     private final ModelConfig config;
     private final Workers workers;
     private final Linear linear;
-    private final RotaryTable rotary;
+    private final List<LayerHeads> heads;
+    private final List<RotaryTable> rotaries;
     private float[] residual = {};
     private float[] input = {};
     private final Lazy queries = new Lazy();
@@ -28,6 +31,8 @@ final class LayerStates implements TokenStates, Queries {
     private final Lazy rotatedKeys = new Lazy();
     private final Lazy values = new Lazy();
     private Weights.Layer weights;
+    private LayerHeads head;
+    private RotaryTable rotary;
     private int count;
     private int firstPosition;
 
@@ -45,25 +50,32 @@ final class LayerStates implements TokenStates, Queries {
 
     LayerStates(Model model, Workers workers, Linear linear) {
         this.config = model.config();
-        this.weights = model.weights().layers().getFirst();
         this.workers = workers;
         this.linear = linear;
-        this.rotary = new RotaryTable(config.rotaryFrequencies());
+        this.heads = LayerHeads.of(model);
+        this.rotaries = Model.rotaryTables(config);
+        this.weights = model.weights().layers().getFirst();
+        this.head = heads.getFirst();
+        this.rotary = rotaries.getFirst();
     }
 
     /** Makes room for a step of {@code count} tokens, the first at {@code firstPosition}. */
     void reserve(int count, int firstPosition) {
-        rotary.reach(firstPosition + count - 1);
+        for (int i = 0; i < rotaries.size(); i++) {
+            rotaries.get(i).reach(firstPosition + count - 1);
+        }
         this.count = count;
         this.firstPosition = firstPosition;
     }
 
     /**
-     * Turns to another layer, which {@code residual [count][hiddenSize]} enters; its normed {@code input}, of the same shape,
-     * is already given to the products.
+     * Turns to a layer, which {@code residual [count][hiddenSize]} enters; its normed {@code input}, of the same shape, is
+     * already given to the products.
      */
-    void begin(Weights.Layer weights, float[] residual, float[] input) {
+    void begin(int layer, Weights.Layer weights, float[] residual, float[] input) {
         this.weights = weights;
+        this.head = heads.get(layer);
+        this.rotary = rotaries.get(layer);
         this.residual = residual;
         this.input = input;
         queries.done = false;
@@ -95,7 +107,11 @@ final class LayerStates implements TokenStates, Queries {
 
     @Override
     public float[] keysBeforeRope() {
-        return project(keys, weights.k());
+        if (!keys.done) {
+            project(keys, weights.k());
+            finish(head.keys(), keys.array, config.kvHeads());
+        }
+        return keys.array;
     }
 
     @Override
@@ -105,12 +121,24 @@ final class LayerStates implements TokenStates, Queries {
 
     @Override
     public float[] values() {
-        return project(values, weights.v());
+        if (!values.done) {
+            project(values, weights.v());
+            float[] bias = weights.extras().valueBias();
+            if (bias.length > 0) {
+                float[] out = values.array;
+                TokenParts.run(workers, count, bias.length, t -> HeadFinish.addBias(bias, out, t * bias.length));
+            }
+        }
+        return values.array;
     }
 
     @Override
     public float[] queriesBeforeRope() {
-        return project(queries, weights.q());
+        if (!queries.done) {
+            project(queries, weights.q());
+            finish(head.queries(), queries.array, config.heads());
+        }
+        return queries.array;
     }
 
     @Override
@@ -118,30 +146,38 @@ final class LayerStates implements TokenStates, Queries {
         return rotate(rotatedQueries, queriesBeforeRope(), config.heads());
     }
 
-    private float[] project(Lazy target, Matrix matrix) {
+    private void project(Lazy target, Matrix matrix) {
+        target.reserve(count * matrix.rows());
+        linear.apply(matrix, target.array);
+        target.done = true;
+    }
+
+    private void finish(HeadFinish finish, float[] rows, int of) {
+        if (finish.isNeeded()) {
+            int width = of * config.headDim();
+            TokenParts.run(workers, count, width, t -> finish.apply(rows, t * width, of));
+        }
+    }
+
+    private float[] rotate(Lazy target, float[] source, int of) {
+        if (!head.turns()) {
+            return source;
+        }
         if (!target.done) {
-            target.reserve(count * matrix.rows());
-            linear.apply(matrix, target.array);
+            int width = of * config.headDim();
+            target.reserve(count * width);
+            TokenParts.run(workers, count, width, turning(source, of, width, target.array));
             target.done = true;
         }
         return target.array;
     }
 
-    private float[] rotate(Lazy target, float[] source, int heads) {
-        if (!target.done) {
-            int width = heads * config.headDim();
-            target.reserve(count * width);
-            float[] out = target.array;
-            Optional<RotaryOrder> order = weights.rotaryOrder();
-            TokenParts.run(workers, count, width, t -> {
-                if (order.isPresent()) {
-                    rotary.rotate(firstPosition + t, heads, order.get(), source, t * width, out, t * width);
-                } else {
-                    rotary.rotate(firstPosition + t, heads, source, t * width, out, t * width);
-                }
-            });
-            target.done = true;
+    private IntConsumer turning(float[] source, int of, int width, float[] out) {
+        Optional<RotaryOrder> order = weights.rotaryOrder();
+        RotaryTable table = rotary;
+        if (order.isPresent()) {
+            return t -> table.rotate(firstPosition + t, of, order.get(), source, t * width, out, t * width);
         }
-        return target.array;
+        return t -> table.rotate(firstPosition + t, of, source, t * width, out, t * width);
     }
 }

@@ -3,12 +3,14 @@ package dev.kvasir.model;
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheModel;
 import dev.kvasir.cache.Calibrations;
-import dev.kvasir.cache.Derivations;
-import dev.kvasir.cache.Projections;
 import dev.kvasir.tensor.Matrix;
 import dev.kvasir.tensor.RotaryOrder;
 import dev.kvasir.tensor.RotaryTable;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * A model ready to run: its shape, its weights and what identifies it.
@@ -53,31 +55,20 @@ public record Model(
     public CacheModel cacheModel() {
         return new CacheModel(
                 config.cacheShape(),
-                new RotaryTable(config.rotaryFrequencies()),
+                rotaryTables(config),
                 calibrations,
-                projections(),
+                new LayerProjections(config, weights),
                 config.contextLength(),
                 config.ropeBlock().isPresent());
     }
 
-    private Projections projections() {
-        Derivations derivations = new Derivations();
-        return new Projections() {
-            @Override
-            public Derivations derivations() {
-                return derivations;
-            }
-
-            @Override
-            public Matrix keys(int layer) {
-                return weights.layers().get(layer).k();
-            }
-
-            @Override
-            public Matrix values(int layer) {
-                return weights.layers().get(layer).v();
-            }
-        };
+    /** A table for each layer; layers that are rotated alike share one. */
+    static List<RotaryTable> rotaryTables(ModelConfig config) {
+        Map<Rotary, RotaryTable> tables = new HashMap<>();
+        return IntStream.range(0, config.layers())
+                .mapToObj(layer -> tables.computeIfAbsent(
+                        config.rotary(layer), rotary -> new RotaryTable(config.rotaryFrequencies(layer))))
+                .toList();
     }
 
     private static void check(String prefix, Weights.Layer layer, ModelConfig config) {
@@ -94,6 +85,14 @@ public record Model(
         check(prefix + "gate", layer.gate(), config.intermediateSize(), hidden);
         check(prefix + "up", layer.up(), config.intermediateSize(), hidden);
         check(prefix + "down", layer.down(), hidden, config.intermediateSize());
+        Weights.Extras extras = layer.extras();
+        optional(prefix + "q bias", extras.queryBias(), queries);
+        optional(prefix + "k bias", extras.keyBias(), keys);
+        optional(prefix + "v bias", extras.valueBias(), keys);
+        optional(prefix + "q norm", extras.queryNorm(), config.headDim());
+        optional(prefix + "k norm", extras.keyNorm(), config.headDim());
+        optional(prefix + "attention post norm", extras.attentionPostNorm(), hidden);
+        optional(prefix + "MLP post norm", extras.mlpPostNorm(), hidden);
     }
 
     private static void check(String name, Matrix matrix, int rows, int columns) {
@@ -114,6 +113,12 @@ public record Model(
             throw new InvalidInputException("weights: " + name + " must be for " + config.kvHeads() + " KV heads of "
                     + config.headDim() + ", found " + order.get().kvHeads() + " of "
                     + order.get().headDim());
+        }
+    }
+
+    private static void optional(String name, float[] vector, int length) {
+        if (vector.length > 0) {
+            check(name, vector, length);
         }
     }
 

@@ -5,8 +5,11 @@ import static dev.kvasir.tensor.Simd.LANES;
 
 import jdk.incubator.vector.FloatVector;
 
-/** What a Llama layer does between its products: RMSNorm, rotary embedding, SwiGLU and the residual sum. */
+/** What a decoder layer does between its products: RMSNorm, rotary embedding, gated units, soft caps and the residual sum. */
 public final class Activations {
+    private static final float GELU_SLOPE = (float) Math.sqrt(2 / Math.PI);
+    private static final float GELU_CUBE = 0.044715f;
+
     private Activations() {}
 
     private static FloatVector load(float[] a, int at) {
@@ -68,6 +71,49 @@ public final class Activations {
 
     private static FloatVector swiGlu(FloatVector gate, FloatVector up) {
         return gate.div(Simd.exp(gate.neg()).add(1)).mul(up);
+    }
+
+    /**
+     * GeGLU in place: {@code gate[i] = gelu(gate[i]) * up[i]} with the tanh form of GELU, {@code gelu(x) = x / 2 * (1 + tanh(
+     * sqrt(2 / pi) * (x + 0.044715 x^3)))} (Hendrycks and Gimpel 2016), which is {@code x} times a sigmoid.
+     */
+    public static void geGlu(float[] gate, float[] up, int from, int to) {
+        int i = from;
+        for (; i <= to - LANES; i += LANES) {
+            geGlu(load(gate, i), load(up, i)).intoArray(gate, i);
+        }
+        if (i < to) {
+            var rest = F.indexInRange(i, to);
+            FloatVector g = FloatVector.fromArray(F, gate, i, rest);
+            FloatVector u = FloatVector.fromArray(F, up, i, rest);
+            geGlu(g, u).intoArray(gate, i, rest);
+        }
+    }
+
+    /** {@code (1 + tanh(y)) / 2} is the sigmoid of {@code 2y}. */
+    private static FloatVector geGlu(FloatVector x, FloatVector up) {
+        FloatVector twice = x.mul(x).mul(GELU_CUBE).add(1).mul(x).mul(2 * GELU_SLOPE);
+        return x.div(Simd.exp(twice.neg()).add(1)).mul(up);
+    }
+
+    /** A soft cap in place: {@code x[i] = cap * tanh(x[i] / cap)} (Gemma 2, arXiv 2408.00118, section 2). */
+    public static void cap(float[] x, int from, int to, float cap) {
+        int i = from;
+        for (; i <= to - LANES; i += LANES) {
+            cap(load(x, i), cap).intoArray(x, i);
+        }
+        if (i < to) {
+            var rest = F.indexInRange(i, to);
+            cap(FloatVector.fromArray(F, x, i, rest), cap).intoArray(x, i, rest);
+        }
+    }
+
+    /** {@code tanh(y) = 1 - 2 / (exp(2y) + 1)}; near 0 the difference loses digits, but nothing that scores or logits show. */
+    private static FloatVector cap(FloatVector x, float cap) {
+        FloatVector twice = x.mul(2 / cap);
+        return FloatVector.broadcast(F, 1)
+                .sub(FloatVector.broadcast(F, 2).div(Simd.exp(twice).add(1)))
+                .mul(cap);
     }
 
     /** The residual sum: {@code x[i] += y[i]}. */

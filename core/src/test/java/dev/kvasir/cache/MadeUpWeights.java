@@ -25,7 +25,7 @@ public final class MadeUpWeights implements Projections {
     public static CacheModel model(CacheShape shape, Calibrations calibrations) {
         CacheModel plain = CacheModel.of(shape);
         return new CacheModel(
-                shape, plain.rotary(), calibrations, new MadeUpWeights(shape), plain.contextLength(), false);
+                shape, plain.rotaries(), calibrations, new MadeUpWeights(shape), plain.contextLength(), false);
     }
 
     @Override

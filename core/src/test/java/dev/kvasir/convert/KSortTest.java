@@ -205,7 +205,8 @@ class KSortTest {
                     layer.gate(),
                     layer.up(),
                     layer.down(),
-                    converted.weights().layers().get(1 - i).rotaryOrder()));
+                    converted.weights().layers().get(1 - i).rotaryOrder(),
+                    Weights.Extras.NONE));
         }
         Model swapped = new Model(
                 "swapped",

@@ -150,7 +150,7 @@ class CalibrationRunTest {
         for (Seen seen : record(2, 1).seen) {
             var layer = MODEL.weights().layers().get(seen.layer());
             int width = CONFIG.kvHeads() * CONFIG.headDim();
-            RotaryTable rotary = new RotaryTable(CONFIG.rotaryFrequencies());
+            RotaryTable rotary = new RotaryTable(CONFIG.rotaryFrequencies(0));
             rotary.reach(seen.count());
             for (int t = 0; t < seen.count(); t++) {
                 float[] key = product(layer.k(), seen.input(), t);

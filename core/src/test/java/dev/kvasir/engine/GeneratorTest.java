@@ -13,6 +13,7 @@ import dev.kvasir.cache.LayerCache;
 import dev.kvasir.engine.Generator.Finish;
 import dev.kvasir.format.TestTokenizers;
 import dev.kvasir.model.ModelConfig;
+import dev.kvasir.model.RopeScaling;
 import dev.kvasir.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -64,8 +65,8 @@ class GeneratorTest {
             Arrays.fill(logits, 0);
             logits[next >= 0 && next < script.length ? script[next] : EOS] = 1;
         };
-        ModelConfig config = new ModelConfig(
-                8, 8, 1, 1, 1, 8, 300, CONTEXT, 1e-6f, 1e4f, Optional.empty(), true, Optional.of(1), List.of(EOS));
+        ModelConfig config = ModelConfig.llama(
+                8, 8, 1, 1, 1, 8, 300, CONTEXT, 1e-6f, 1e4f, RopeScaling.none(), true, Optional.of(1), List.of(EOS));
         return new Generator(config, tokenizer, model, prefillChunk);
     }
 

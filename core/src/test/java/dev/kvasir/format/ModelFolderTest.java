@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kvasir.InvalidFileException;
 import dev.kvasir.model.Model;
 import dev.kvasir.model.ModelConfig;
+import dev.kvasir.model.RopeScaling;
 import dev.kvasir.model.Weights;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
@@ -97,11 +98,11 @@ class ModelFolderTest {
                  "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
                                   "high_freq_factor": 4.0, "original_max_position_embeddings": 64}}""");
         assertThat(config.rmsNormEpsilon()).isEqualTo(1e-5f);
-        assertThat(config.ropeTheta()).isEqualTo(500_000f);
+        assertThat(config.rotary(0).theta()).isEqualTo(500_000f);
         assertThat(config.contextLength()).isEqualTo(256);
         assertThat(config.bosToken()).contains(7);
         assertThat(config.eosTokens()).containsExactly(5, 9);
-        assertThat(config.ropeScaling()).contains(new ModelConfig.RopeScaling("llama3", 8, 1, 4, 64));
+        assertThat(config.rotary(0).scaling()).isEqualTo(new RopeScaling.Llama3(8, 1, 4, 64));
     }
 
     @Test
@@ -118,7 +119,7 @@ class ModelFolderTest {
         shape.write(folder);
         TestFolders.writeConfig(folder, config);
         assertThat(ModelFolder.open(folder).config())
-                .isEqualTo(new ModelConfig(
+                .isEqualTo(ModelConfig.llama(
                         12,
                         20,
                         1,
@@ -129,7 +130,7 @@ class ModelFolderTest {
                         2048,
                         1e-6f,
                         10_000,
-                        Optional.empty(),
+                        RopeScaling.none(),
                         false,
                         Optional.empty(),
                         List.of()));
@@ -138,11 +139,12 @@ class ModelFolderTest {
     @Test
     void readsTheNewerFormOfRotaryParameters() throws IOException {
         assertThat(config("{\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 12345.0}}"))
-                .satisfies(c -> assertThat(c.ropeTheta()).isEqualTo(12345f))
-                .satisfies(c -> assertThat(c.ropeScaling()).isEmpty());
+                .satisfies(c -> assertThat(c.rotary(0).theta()).isEqualTo(12345f))
+                .satisfies(c -> assertThat(c.rotary(0).scaling()).isEqualTo(RopeScaling.none()));
         assertThat(config("{\"rope_parameters\": {\"type\": \"linear\", \"factor\": 2}}")
-                        .ropeScaling())
-                .hasValueSatisfying(s -> assertThat(s.factor()).isEqualTo(2f));
+                        .rotary(0)
+                        .scaling())
+                .isEqualTo(new RopeScaling.Linear(2));
     }
 
     @Test
@@ -294,13 +296,21 @@ class ModelFolderTest {
     }
 
     @Test
-    void saysThatGgufIsNotSupported() throws IOException {
-        Path unnamed = Files.writeString(folder.resolve("model"), "GGUF and more");
-        assertThatThrownBy(() -> ModelFolder.open(unnamed)).hasMessageContaining("GGUF files are not supported");
+    void pointsToTheGgufFileInAFolder() throws IOException {
         Path other = Files.writeString(folder.resolve("model.safetensors"), "x");
-        assertThatThrownBy(() -> ModelFolder.open(other)).hasMessageContaining("is a file: give the folder");
-        Files.writeString(folder.resolve("a.gguf"), "GGUF");
-        assertRefused().hasMessageContaining("GGUF files are not supported");
+        assertThatThrownBy(() -> ModelFolder.open(other)).hasMessageContaining("is a file: give a GGUF file, or");
+        Path file = Files.writeString(folder.resolve("a.gguf"), "GGUF");
+        assertRefused().hasMessageContaining("name the file: " + file);
+    }
+
+    @Test
+    void knowsGgufByNameOrMagic() throws IOException {
+        assertThat(Models.isGguf(Files.writeString(folder.resolve("model"), "GGUF and more")))
+                .isTrue();
+        assertThat(Models.isGguf(Files.writeString(folder.resolve("x.GGUF"), "")))
+                .isTrue();
+        assertThat(Models.isGguf(Files.writeString(folder.resolve("y"), "GGU"))).isFalse();
+        assertThat(Models.isGguf(folder)).isFalse();
     }
 
     @Test

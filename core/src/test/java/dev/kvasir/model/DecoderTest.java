@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kvasir.InvalidInputException;
-import dev.kvasir.model.ModelConfig.RopeScaling;
 import dev.kvasir.tensor.DType;
 import dev.kvasir.tensor.RotaryTable;
 import dev.kvasir.tensor.Workers;
@@ -84,8 +83,7 @@ class DecoderTest {
 
     @Test
     void rotaryScalingFollowsHuggingFace() {
-        for (RopeScaling scaling :
-                List.of(new RopeScaling("linear", 4, 0, 0, 0), new RopeScaling("llama3", 8, 1, 4, 64))) {
+        for (RopeScaling scaling : List.of(new RopeScaling.Linear(4), new RopeScaling.Llama3(8, 1, 4, 64))) {
             Model model = TestModels.random(withScaling(TestModels.config(64, 2, 2, 1, 32), scaling), DType.F32, 5);
             int[] tokens = tokens(model, 60, new Random(4));
             float[] logits = all(new Decoder(model, ONE), model, tokens, 60);
@@ -96,7 +94,7 @@ class DecoderTest {
     @Test
     void rotatesFarPositionsPrecisely() {
         ModelConfig config = TestModels.config(32, 1, 1, 1, 16);
-        RotaryTable table = new RotaryTable(config.rotaryFrequencies());
+        RotaryTable table = new RotaryTable(config.rotaryFrequencies(0));
         table.reach(100_003);
         float[] x = new float[16];
         x[0] = 1;
@@ -172,7 +170,7 @@ class DecoderTest {
         int heads = kvHeads * (1 + random.nextInt(8 / kvHeads));
         int headDim = new int[] {16, 24, 32, 48, 64, 80, 128}[random.nextInt(7)];
         int hidden = new int[] {30, 48, 80, 96, 123}[random.nextInt(5)];
-        return new ModelConfig(
+        return ModelConfig.llama(
                 hidden,
                 hidden + 1 + random.nextInt(200),
                 1 + random.nextInt(3),
@@ -183,14 +181,14 @@ class DecoderTest {
                 64,
                 random.nextBoolean() ? 1e-5f : 1e-6f,
                 random.nextBoolean() ? 10_000 : 500_000,
-                Optional.empty(),
+                RopeScaling.none(),
                 random.nextBoolean(),
                 Optional.empty(),
                 List.of());
     }
 
     private static ModelConfig withScaling(ModelConfig c, RopeScaling scaling) {
-        return new ModelConfig(
+        return ModelConfig.llama(
                 c.hiddenSize(),
                 c.intermediateSize(),
                 c.layers(),
@@ -200,8 +198,8 @@ class DecoderTest {
                 c.vocabularySize(),
                 c.contextLength(),
                 c.rmsNormEpsilon(),
-                c.ropeTheta(),
-                Optional.of(scaling),
+                c.rotary(0).theta(),
+                scaling,
                 c.tiedEmbeddings(),
                 c.bosToken(),
                 c.eosTokens());

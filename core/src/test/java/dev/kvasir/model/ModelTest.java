@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheShape;
-import dev.kvasir.model.ModelConfig.RopeScaling;
 import dev.kvasir.tensor.DType;
 import java.util.List;
 import java.util.Optional;
@@ -36,7 +35,7 @@ class ModelTest {
     }
 
     private static ModelConfig config(int vocabularySize, float ropeTheta) {
-        return new ModelConfig(
+        return ModelConfig.llama(
                 8,
                 8,
                 1,
@@ -47,19 +46,18 @@ class ModelTest {
                 8,
                 1e-5f,
                 ropeTheta,
-                Optional.empty(),
+                RopeScaling.none(),
                 true,
                 Optional.empty(),
                 List.of(1));
     }
 
     @Test
-    void refusesUnknownOrImpossibleRopeScaling() {
-        assertThatThrownBy(() -> new RopeScaling("yarn", 2, 1, 4, 64))
+    void refusesImpossibleRopeScaling() {
+        assertThatThrownBy(() -> new RopeScaling.Linear(0))
                 .isInstanceOf(InvalidInputException.class)
-                .hasMessage("rope scaling type must be llama3 or linear, found yarn");
-        assertThatThrownBy(() -> new RopeScaling("linear", 0, 0, 0, 0)).hasMessageContaining("factor");
-        assertThatThrownBy(() -> new RopeScaling("llama3", 2, 4, 4, 64)).hasMessageContaining("above the low one");
+                .hasMessageContaining("factor");
+        assertThatThrownBy(() -> new RopeScaling.Llama3(2, 4, 4, 64)).hasMessageContaining("above the low one");
     }
 
     @Test

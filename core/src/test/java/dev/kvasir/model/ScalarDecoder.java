@@ -1,6 +1,5 @@
 package dev.kvasir.model;
 
-import dev.kvasir.model.ModelConfig.RopeScaling;
 import dev.kvasir.tensor.Matrix;
 
 /**
@@ -90,13 +89,13 @@ public final class ScalarDecoder {
 
     /** As in Hugging Face's {@code modeling_rope_utils.py}. */
     private double frequency(int pair) {
-        double frequency = 1 / Math.pow(config.ropeTheta(), 2.0 * pair / config.headDim());
-        if (config.ropeScaling().isEmpty()) {
-            return frequency;
+        double frequency = 1 / Math.pow(config.rotary(0).theta(), 2.0 * pair / config.headDim());
+        RopeScaling found = config.rotary(0).scaling();
+        if (found instanceof RopeScaling.Linear linear) {
+            return frequency / linear.factor();
         }
-        RopeScaling scaling = config.ropeScaling().get();
-        if (scaling.type().equals("linear")) {
-            return frequency / scaling.factor();
+        if (!(found instanceof RopeScaling.Llama3 scaling)) {
+            return frequency;
         }
         double wavelength = 2 * Math.PI / frequency;
         double lowWavelength = (double) scaling.originalContextLength() / scaling.lowFrequencyFactor();

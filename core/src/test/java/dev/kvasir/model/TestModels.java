@@ -22,7 +22,7 @@ public final class TestModels {
 
     /** A small configuration: vocabulary 97, context 512, tied embeddings, no rope scaling. */
     public static ModelConfig config(int hiddenSize, int layers, int heads, int kvHeads, int headDim) {
-        return new ModelConfig(
+        return ModelConfig.llama(
                 hiddenSize,
                 hiddenSize * 5 / 2,
                 layers,
@@ -33,7 +33,7 @@ public final class TestModels {
                 512,
                 1e-5f,
                 10_000,
-                Optional.empty(),
+                RopeScaling.none(),
                 true,
                 Optional.of(0),
                 List.of(1));

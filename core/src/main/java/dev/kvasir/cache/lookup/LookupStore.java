@@ -63,7 +63,7 @@ public record LookupStore(CacheSpec spec) {
         if (dense == 0) {
             return rows;
         }
-        CacheShape whole = new CacheShape(dense, shape.heads(), shape.kvHeads(), shape.headDim(), shape.hiddenSize());
+        CacheShape whole = shape.withLayers(dense);
         return rows.plus(Caches.estimate(spec, whole, tokens));
     }
 }

@@ -95,7 +95,7 @@ public final class KeptLayers {
             IntUnaryOperator slots,
             boolean history,
             BiFunction<CacheShape, Integer, Footprint> stores) {
-        CacheShape one = new CacheShape(1, shape.heads(), shape.kvHeads(), shape.headDim(), shape.hiddenSize());
+        CacheShape one = shape.withLayers(1);
         Footprint sum = Footprint.ZERO;
         for (int layer = 0; layer < shape.layers(); layer++) {
             int size = slots.applyAsInt(layer);

@@ -50,7 +50,7 @@ public record ModelInfo(
         elements.forEach((type, count) -> bytes.put(type.name().toLowerCase(Locale.ROOT), type.bytes(count)));
         return new ModelInfo(
                 model.name(),
-                "llama",
+                config.family(),
                 elements.values().stream().mapToLong(Long::longValue).sum(),
                 config.layers(),
                 config.hiddenSize(),
@@ -60,7 +60,7 @@ public record ModelInfo(
                 config.headDim(),
                 config.vocabularySize(),
                 config.contextLength(),
-                config.ropeTheta(),
+                config.rotary(0).theta(),
                 config.tiedEmbeddings(),
                 model.weightBytes(),
                 bytes,

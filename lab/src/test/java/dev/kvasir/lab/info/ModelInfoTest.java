@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kvasir.model.Model;
 import dev.kvasir.model.ModelConfig;
+import dev.kvasir.model.RopeScaling;
 import dev.kvasir.model.Weights;
 import dev.kvasir.tensor.DType;
 import dev.kvasir.tensor.Matrix;
@@ -24,7 +25,7 @@ class ModelInfoTest {
     }
 
     private static Model model(boolean tied) {
-        ModelConfig config = new ModelConfig(
+        ModelConfig config = ModelConfig.llama(
                 HIDDEN,
                 MLP,
                 1,
@@ -35,7 +36,7 @@ class ModelInfoTest {
                 64,
                 1e-5f,
                 10000,
-                Optional.empty(),
+                RopeScaling.none(),
                 tied,
                 Optional.empty(),
                 List.of());

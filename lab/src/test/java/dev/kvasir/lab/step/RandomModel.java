@@ -2,6 +2,7 @@ package dev.kvasir.lab.step;
 
 import dev.kvasir.model.Model;
 import dev.kvasir.model.ModelConfig;
+import dev.kvasir.model.RopeScaling;
 import dev.kvasir.model.Weights;
 import dev.kvasir.tensor.DType;
 import dev.kvasir.tensor.Matrix;
@@ -24,7 +25,7 @@ final class RandomModel {
         SplittableRandom random = new SplittableRandom(seed);
         int hidden = heads * headDim;
         int mlp = 2 * hidden;
-        ModelConfig config = new ModelConfig(
+        ModelConfig config = ModelConfig.llama(
                 hidden,
                 mlp,
                 layers,
@@ -35,7 +36,7 @@ final class RandomModel {
                 context,
                 1e-5f,
                 10000,
-                Optional.empty(),
+                RopeScaling.none(),
                 true,
                 Optional.empty(),
                 List.of());

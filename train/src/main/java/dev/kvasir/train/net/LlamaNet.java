@@ -89,12 +89,16 @@ public final class LlamaNet {
         this.shape = NetShape.of(config);
         this.vocabularySize = config.vocabularySize();
         this.compute = compute;
-        this.rotary = new RotaryTable(config.rotaryFrequencies(), compute);
+        this.rotary = new RotaryTable(config.rotaryFrequencies(0), compute);
         Weights weights = model.weights();
         embedding = given("embedding", weights.embedding());
         for (int l = 0; l < config.layers(); l++) {
             String p = "layers." + l + ".";
             Weights.Layer layer = weights.layers().get(l);
+            if (!layer.extras().isNone()) {
+                throw new InvalidInputException("gradients are made of plain Llamas only, found biases or further norms in"
+                        + " a model of the family " + config.family());
+            }
             layers.add(new Layer(
                     given(p + "attentionNorm", layer.attentionNorm()),
                     given(p + "qkv", layer.q(), layer.k(), layer.v()),

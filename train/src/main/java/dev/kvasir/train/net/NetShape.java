@@ -46,6 +46,10 @@ public record NetShape(
                     "gradients of a model whose rotary pairs were reordered by kvasir convert are"
                             + " not supported: take the model that was converted");
         }
+        if (!config.isLlama()) {
+            throw new InvalidInputException("gradients are made of plain Llamas only, found a model of the family "
+                    + config.family() + " with windows, scales, caps or a partial rotary embedding");
+        }
         return new NetShape(
                 config.hiddenSize(),
                 config.intermediateSize(),
@@ -53,7 +57,7 @@ public record NetShape(
                 config.heads(),
                 config.kvHeads(),
                 config.headDim(),
-                config.ropeTheta(),
+                config.rotary(0).theta(),
                 config.rmsNormEpsilon());
     }
 }

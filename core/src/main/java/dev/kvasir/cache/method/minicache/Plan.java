@@ -150,6 +150,6 @@ record Plan(
     }
 
     private CacheShape layers(int layers) {
-        return new CacheShape(layers, shape.heads(), shape.kvHeads(), shape.headDim(), shape.hiddenSize());
+        return shape.withLayers(layers);
     }
 }

@@ -213,7 +213,7 @@ public final class ScissorhandsCache implements CacheMethod {
     /** Of any steps if the prompt comes in blocks, else of one prompt; with {@code layers=persistence} as for uniform budgets. */
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
-        CacheShape one = new CacheShape(1, shape.heads(), shape.kvHeads(), shape.headDim(), shape.hiddenSize());
+        CacheShape one = shape.withLayers(1);
         Footprint sum = Footprint.ZERO;
         for (int budget : budgets(settings, shape.layers())) {
             ScissorPlan plan = plan(settings, budget);

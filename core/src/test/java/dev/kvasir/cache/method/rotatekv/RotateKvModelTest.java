@@ -12,6 +12,7 @@ import dev.kvasir.cache.store.ExactRows;
 import dev.kvasir.model.Decoder;
 import dev.kvasir.model.Model;
 import dev.kvasir.model.ModelConfig;
+import dev.kvasir.model.RopeScaling;
 import dev.kvasir.model.TestModels;
 import dev.kvasir.tensor.DType;
 import dev.kvasir.tensor.Matrix;
@@ -29,8 +30,8 @@ class RotateKvModelTest {
     private static final int CHANNEL = 9;
     private static final int PROMPT = 80;
 
-    private static final ModelConfig CONFIG = new ModelConfig(
-            96, 240, 3, 8, 4, 32, 97, 512, 1e-5f, 10_000, Optional.empty(), false, Optional.of(0), List.of(1));
+    private static final ModelConfig CONFIG = ModelConfig.llama(
+            96, 240, 3, 8, 4, 32, 97, 512, 1e-5f, 10_000, RopeScaling.none(), false, Optional.of(0), List.of(1));
 
     private final Model model = TestModels.random(CONFIG, DType.F32, 12);
     private final int[] tokens = new Random(2).ints(PROMPT + 40, 10, 97).toArray();
