@@ -48,9 +48,7 @@ final class VectorMasked {
     /** Whether the codes of a layout are read here. */
     static boolean serves(PackedLayout layout) {
         int bits = layout.bits();
-        return Species.V == 16
-                && !layout.quantizer().isCodebook()
-                && (bits == 2 || bits == 4 || bits == 8);
+        return Species.V == 16 && !layout.quantizer().isCodebook() && (bits == 2 || bits == 4 || bits == 8);
     }
 
     /** What the weights of 16 depths, the first of a whole word, are multiplied by; nobody writes to it. */
@@ -247,14 +245,7 @@ final class VectorMasked {
     }
 
     private static void pairs1(
-            MemorySegment page,
-            long offset,
-            long unitBytes,
-            int words,
-            float[] work,
-            int w,
-            float[] out,
-            int o) {
+            MemorySegment page, long offset, long unitBytes, int words, float[] work, int w, float[] out, int o) {
         IntVector one = IntVector.broadcast(I, ONE);
         IntVector high = IntVector.broadcast(I, 3 << 21);
         IntVector low = IntVector.broadcast(I, 3 << 19);

@@ -89,7 +89,8 @@ final class VectorMaskedRead {
             int weights = VectorRows.weights(layout, r);
             float total = VectorRead.copy(x, xOffset + r * xStride, layout.group(), work, weights);
             float weighted = weigh(factors, work, weights, layout.group());
-            float constant = hasZero ? -weighted : -weighted - layout.quantizer().offset() * total;
+            float constant =
+                    hasZero ? -weighted : -weighted - layout.quantizer().offset() * total;
             Arrays.fill(work, sums + r * lanes, sums + (r + 1) * lanes, constant);
             if (hasZero) {
                 VectorRows.add(work, lanes, lanes, total, out, outOffset + r * outStride);
