@@ -113,7 +113,7 @@ final class VectorRows {
         return parameters(layout) + 2 * groups * layout.lanes();
     }
 
-    private static int weights(PackedLayout layout, int row) {
+    static int weights(PackedLayout layout, int row) {
         return VectorRead.tables(layout) + row * VectorRead.padded(layout);
     }
 
@@ -154,7 +154,7 @@ final class VectorRows {
     }
 
     /** {@code out[i] += constant}; a method by itself, see {@link VectorKernels}. */
-    private static void add(float constant, int lanes, float[] out, int o) {
+    static void add(float constant, int lanes, float[] out, int o) {
         for (int i = o; i < o + lanes; i += V) {
             FloatVector.fromArray(F, out, i).add(constant).intoArray(out, i);
         }
@@ -170,7 +170,7 @@ final class VectorRows {
     }
 
     /** {@code out[i] += work[at + i] * work[i]}. */
-    private static void addScaled(float[] work, int at, int lanes, float[] out, int o) {
+    static void addScaled(float[] work, int at, int lanes, float[] out, int o) {
         for (int i = 0; i < lanes; i += V) {
             FloatVector.fromArray(F, work, at + i)
                     .fma(FloatVector.fromArray(F, work, i), FloatVector.fromArray(F, out, o + i))
