@@ -98,6 +98,16 @@ public final class WindowLayer implements SingleLayer {
     }
 
     @Override
+    public Slots slots() {
+        return Slots.PLACED;
+    }
+
+    @Override
+    public int position(int kvHead, int slot) {
+        return plan.position(slot, seen);
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return keyReaders.get(kvHead);
     }

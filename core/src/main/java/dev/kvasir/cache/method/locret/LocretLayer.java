@@ -62,6 +62,16 @@ final class LocretLayer implements SingleLayer {
     }
 
     @Override
+    public Slots slots() {
+        return Slots.PLACED;
+    }
+
+    @Override
+    public int position(int kvHead, int slot) {
+        return kept.position(kvHead, slot);
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return keys.get(kvHead);
     }

@@ -122,7 +122,7 @@ public final class RotateKvCache implements CacheMethod {
                 ? ChannelOrder.none(model.shape())
                 : ChannelOrder.of(model.calibrations().find(name(), settings.text("file")), plan);
         return (layer, pages, kernels) ->
-                new RotateKvLayer(plan, new KeyBasis(plan.rotation(), orders[layer]), model.rotary(), pages, kernels);
+                new RotateKvLayer(plan, new KeyBasis(plan.rotation(), orders[layer]), model.rotary(layer), pages, kernels);
     }
 
     /** Although {@code reorder=off} does without. */
