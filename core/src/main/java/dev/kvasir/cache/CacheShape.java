@@ -16,13 +16,7 @@ import java.util.List;
  * @param scoreCap scores become {@code scoreCap * tanh(score / scoreCap)} before the softmax; 0 leaves them
  */
 public record CacheShape(
-        int layers,
-        int heads,
-        int kvHeads,
-        int headDim,
-        int hiddenSize,
-        List<Integer> windows,
-        float scoreCap) {
+        int layers, int heads, int kvHeads, int headDim, int hiddenSize, List<Integer> windows, float scoreCap) {
     /** The window of a layer that sees all tokens. */
     public static final int ALL = Integer.MAX_VALUE;
 

@@ -131,9 +131,11 @@ public final class KSort {
     /** Fails if the model was converted before: its channels are sorted already. */
     public static void requireUsual(Model model) {
         if (!model.config().isLlama()
-                || model.weights().layers().stream().anyMatch(layer -> !layer.extras().isNone())) {
-            throw new InvalidInputException(model.name() + " is of the family " + model.config().family()
-                    + ": only Llamas whose queries and keys are plain products can be converted so");
+                || model.weights().layers().stream()
+                        .anyMatch(layer -> !layer.extras().isNone())) {
+            throw new InvalidInputException(
+                    model.name() + " is of the family " + model.config().family()
+                            + ": only Llamas whose queries and keys are plain products can be converted so");
         }
         if (model.config().ropeBlock().isPresent()) {
             throw new InvalidInputException(model.name() + " was converted before, with blocks of "

@@ -83,8 +83,8 @@ final class ConfigFile {
                             + "\" " + (reordered ? "with" : "without") + " it");
         }
         return Family.of(type)
-                .orElseThrow(() -> config.problem(
-                        "model_type", "must be one of " + Family.types() + ", found \"" + type + "\""));
+                .orElseThrow(() ->
+                        config.problem("model_type", "must be one of " + Family.types() + ", found \"" + type + "\""));
     }
 
     /** The family of a checked folder. */
@@ -94,7 +94,8 @@ final class ConfigFile {
     }
 
     private static Arithmetic arithmetic(Fields config, Family family, Sizes sizes) {
-        float epsilon = (float) config.positive("rms_norm_eps", 1).orElse(family.defaults().epsilon());
+        float epsilon = (float)
+                config.positive("rms_norm_eps", 1).orElse(family.defaults().epsilon());
         if (!family.has(Family.Trait.GEMMA)) {
             return Arithmetic.llama(epsilon, sizes.headDim());
         }

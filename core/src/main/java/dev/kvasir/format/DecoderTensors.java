@@ -93,7 +93,9 @@ final class DecoderTensors {
                 qkv.get(1),
                 qkv.get(2),
                 matrix(prefix + "self_attn.o_proj.weight", hidden, queries),
-                norm(prefix + (postNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm") + ".weight", hidden),
+                norm(
+                        prefix + (postNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm") + ".weight",
+                        hidden),
                 gateUp.get(0),
                 gateUp.get(1),
                 matrix(prefix + "mlp.down_proj.weight", hidden, intermediate),
@@ -135,8 +137,8 @@ final class DecoderTensors {
         long rowBytes = whole.data().byteSize() / all;
         int from = 0;
         for (int count : rows) {
-            matrices.add(new Matrix(
-                    whole.dtype(), count, hidden, whole.data().asSlice(from * rowBytes, count * rowBytes)));
+            matrices.add(
+                    new Matrix(whole.dtype(), count, hidden, whole.data().asSlice(from * rowBytes, count * rowBytes)));
             from += count;
         }
         return matrices;

@@ -41,7 +41,11 @@ enum Family {
     record Defaults(int context, double theta, double epsilon, int kvHeads, int headDim, int window, boolean tied) {}
 
     private final String type;
+    // Neither can change: a record of numbers, and List.of.
+    @SuppressWarnings("ImmutableEnumChecker")
     private final Defaults defaults;
+
+    @SuppressWarnings("ImmutableEnumChecker")
     private final List<Trait> traits;
 
     Family(String type, Defaults defaults, Trait... traits) {
@@ -66,7 +70,8 @@ enum Family {
     /** The family of a {@code model_type}. */
     static Optional<Family> of(String type) {
         return Arrays.stream(values())
-                .filter(family -> family.type.equals(type) || family == LLAMA && type.equals(ConfigFile.REORDERED_TYPE))
+                .filter(family ->
+                        family.type.equals(type) || (family == LLAMA && type.equals(ConfigFile.REORDERED_TYPE)))
                 .findFirst();
     }
 

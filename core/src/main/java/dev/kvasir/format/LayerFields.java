@@ -41,7 +41,8 @@ final class LayerFields {
             if (found < context) {
                 throw config.problem(
                         "sliding_window",
-                        "must be absent in a llama, or at least max_position_embeddings " + context + ", found " + found);
+                        "must be absent in a llama, or at least max_position_embeddings " + context + ", found "
+                                + found);
             }
             return 0;
         }
@@ -56,7 +57,9 @@ final class LayerFields {
             if (!types.isArray() || types.size() != layers) {
                 throw config.problem("layer_types", "must be a list of " + layers + " types");
             }
-            String type = types.get(layer).isString() ? types.get(layer).stringValue() : types.get(layer).toString();
+            String type = types.get(layer).isString()
+                    ? types.get(layer).stringValue()
+                    : types.get(layer).toString();
             if (!type.equals(FULL) && !type.equals(SLIDING)) {
                 throw config.problem("layer_types", "must be " + FULL + " or " + SLIDING + ", found " + type);
             }
@@ -68,9 +71,14 @@ final class LayerFields {
         return switch (family) {
             case LLAMA -> false;
             case MISTRAL, PHI3 -> true;
-            case QWEN2, QWEN3 -> layer >= config.integer("max_window_layers", 0, 1 << 12).orElse(28);
+            case QWEN2, QWEN3 ->
+                layer >= config.integer("max_window_layers", 0, 1 << 12).orElse(28);
             case GEMMA2 -> layer % 2 == 0;
-            case GEMMA3 -> (layer + 1) % config.integer("sliding_window_pattern", 1, 1 << 12).orElse(6) != 0;
+            case GEMMA3 ->
+                (layer + 1)
+                                % config.integer("sliding_window_pattern", 1, 1 << 12)
+                                        .orElse(6)
+                        != 0;
             case SMOLLM3 -> !turns;
         };
     }

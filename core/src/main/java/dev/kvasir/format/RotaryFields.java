@@ -46,7 +46,7 @@ final class RotaryFields {
             return read(own, 10_000);
         }
         double theta = config.positive("rope_local_base_freq", 1e30).orElse(10_000);
-        return new Rotary((float) theta, headDim, RopeScaling.NONE, Rotary.Layout.HALVES);
+        return new Rotary((float) theta, headDim, RopeScaling.none(), Rotary.Layout.HALVES);
     }
 
     /** {@code rope_parameters}, or those of a type of layers where each has its own. */
@@ -60,7 +60,7 @@ final class RotaryFields {
         var outer = config.positive("rope_theta", 1e30);
         double theta = (inner.isPresent() && inner.get().isPresent() ? inner.get() : outer).orElse(defaultTheta);
         int dims = turning(fields);
-        RopeScaling scaling = fields.map(rope -> scaling(rope, dims)).orElse(RopeScaling.NONE);
+        RopeScaling scaling = fields.map(rope -> scaling(rope, dims)).orElse(RopeScaling.none());
         return new Rotary((float) theta, dims, scaling, Rotary.Layout.HALVES);
     }
 
@@ -95,7 +95,7 @@ final class RotaryFields {
             return longRope(rope, dims);
         }
         return switch (type) {
-            case "default" -> RopeScaling.NONE;
+            case "default" -> RopeScaling.none();
             case "linear" -> new RopeScaling.Linear((float) rope.requiredPositive("factor", 1e6));
             case "llama3" -> llama3(rope);
             case "yarn" -> yarn(rope);
@@ -150,10 +150,8 @@ final class RotaryFields {
                 ? (double) context / original
                 : rope.positive("factor", 1e6).orElse((double) context / original);
         return new LongRope(
-                factors(rope, "short_factor", dims / 2),
-                factors(rope, "long_factor", dims / 2),
-                original,
-                (float) rope.positive("attention_factor", 1e6).orElse(LongRope.defaultAttention(factor, original)));
+                factors(rope, "short_factor", dims / 2), factors(rope, "long_factor", dims / 2), original, (float)
+                        rope.positive("attention_factor", 1e6).orElse(LongRope.defaultAttention(factor, original)));
     }
 
     private static List<Float> factors(Fields rope, String name, int count) {

@@ -101,11 +101,7 @@ public final class Decoder {
         int position = cache.length();
         states.reserve(count, position);
         int hidden = config.hiddenSize();
-        TokenParts.run(
-                workers,
-                count,
-                hidden,
-                t -> embed(tokens[from + t], t));
+        TokenParts.run(workers, count, hidden, t -> embed(tokens[from + t], t));
         for (int i = 0; i < config.layers(); i++) {
             Weights.Layer layer = model.weights().layers().get(i);
             attention(i, layer, cache.layer(i), count);

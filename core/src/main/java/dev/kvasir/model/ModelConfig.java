@@ -54,8 +54,8 @@ public record ModelConfig(
 
     private static void checkRotary(Rotary rotary, Sizes sizes, boolean reordered) {
         if (rotary.dims() > sizes.headDim()) {
-            throw new InvalidInputException("rotary channels must be at most the head's " + sizes.headDim() + ", found "
-                    + rotary.dims());
+            throw new InvalidInputException(
+                    "rotary channels must be at most the head's " + sizes.headDim() + ", found " + rotary.dims());
         }
         if (reordered && (!rotary.isInPlace(sizes.headDim()) || rotary.dims() == 0)) {
             throw new InvalidInputException("rotary pairs can be reordered only where whole heads turn, in halves");
@@ -85,8 +85,8 @@ public record ModelConfig(
             boolean tiedEmbeddings,
             Optional<Integer> bosToken,
             List<Integer> eosTokens) {
-        Sizes sizes = new Sizes(
-                hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, vocabularySize, contextLength);
+        Sizes sizes =
+                new Sizes(hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, vocabularySize, contextLength);
         Rotary rotary = new Rotary(ropeTheta, headDim, ropeScaling, Rotary.Layout.HALVES);
         return new ModelConfig(
                 "llama",
@@ -169,9 +169,10 @@ public record ModelConfig(
     public CacheShape cacheShape() {
         boolean windowed = kinds.stream().anyMatch(kind -> kind.window().isPresent());
         List<Integer> windows = windowed
-                ? kinds.stream().map(kind -> kind.window().orElse(CacheShape.ALL)).toList()
+                ? kinds.stream()
+                        .map(kind -> kind.window().orElse(CacheShape.ALL))
+                        .toList()
                 : List.of();
-        return new CacheShape(
-                layers(), heads(), kvHeads(), headDim(), hiddenSize(), windows, arithmetic.scoreCap());
+        return new CacheShape(layers(), heads(), kvHeads(), headDim(), hiddenSize(), windows, arithmetic.scoreCap());
     }
 }

@@ -5,8 +5,10 @@ import java.util.List;
 
 /** How the frequencies of a rotary embedding are stretched beyond the context they were trained for. */
 public sealed interface RopeScaling {
-    /** Not at all. */
-    RopeScaling NONE = new None();
+    /** Not at all. A method, for a constant of an implementing class could deadlock two threads that initialise both. */
+    static RopeScaling none() {
+        return new None();
+    }
 
     /**
      * Stretches frequencies in place.
@@ -97,12 +99,7 @@ public sealed interface RopeScaling {
      * @param truncate whether the ends of the ramp are rounded outwards to whole pairs
      */
     record Yarn(
-            float factor,
-            float betaFast,
-            float betaSlow,
-            int originalContextLength,
-            float attention,
-            boolean truncate)
+            float factor, float betaFast, float betaSlow, int originalContextLength, float attention, boolean truncate)
             implements RopeScaling {
         /** Throws {@link InvalidInputException}, naming the field, the value found and what is allowed. */
         public Yarn {

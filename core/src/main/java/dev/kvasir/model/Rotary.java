@@ -39,12 +39,12 @@ public record Rotary(float theta, int dims, RopeScaling scaling, Layout layout) 
 
     /** All {@code headDim} channels turn, unstretched, in Hugging Face's layout. */
     public static Rotary of(float theta, int headDim) {
-        return new Rotary(theta, headDim, RopeScaling.NONE, Layout.HALVES);
+        return new Rotary(theta, headDim, RopeScaling.none(), Layout.HALVES);
     }
 
     /** A layer whose queries and keys know no position. */
     public static Rotary none() {
-        return new Rotary(10_000, 0, RopeScaling.NONE, Layout.HALVES);
+        return new Rotary(10_000, 0, RopeScaling.none(), Layout.HALVES);
     }
 
     /** Radians per position of each pair of a head, {@code [headDim / 2]}; 0 for pairs that do not turn. */
@@ -87,6 +87,6 @@ public record Rotary(float theta, int dims, RopeScaling scaling, Layout layout) 
 
     /** Whether the weights' rows are already where the decoder wants them. */
     public boolean isInPlace(int headDim) {
-        return dims == 0 || layout == Layout.HALVES && dims == headDim;
+        return dims == 0 || (layout == Layout.HALVES && dims == headDim);
     }
 }

@@ -85,8 +85,7 @@ public record Weights(Matrix embedding, List<Layer> layers, float[] finalNorm, M
             float[] mlpPostNorm) {
         private static final float[] LACKING = {};
         /** A layer of a Llama. */
-        public static final Extras NONE =
-                new Extras(LACKING, LACKING, LACKING, LACKING, LACKING, LACKING, LACKING);
+        public static final Extras NONE = new Extras(LACKING, LACKING, LACKING, LACKING, LACKING, LACKING, LACKING);
 
         /** Whether the layer has none of these. */
         public boolean isNone() {

@@ -111,7 +111,9 @@ public final class Activations {
     /** {@code tanh(y) = 1 - 2 / (exp(2y) + 1)}; near 0 the difference loses digits, but nothing that scores or logits show. */
     private static FloatVector cap(FloatVector x, float cap) {
         FloatVector twice = x.mul(2 / cap);
-        return FloatVector.broadcast(F, 1).sub(FloatVector.broadcast(F, 2).div(Simd.exp(twice).add(1))).mul(cap);
+        return FloatVector.broadcast(F, 1)
+                .sub(FloatVector.broadcast(F, 2).div(Simd.exp(twice).add(1)))
+                .mul(cap);
     }
 
     /** The residual sum: {@code x[i] += y[i]}. */

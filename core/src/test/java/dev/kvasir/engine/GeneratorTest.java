@@ -66,7 +66,7 @@ class GeneratorTest {
             logits[next >= 0 && next < script.length ? script[next] : EOS] = 1;
         };
         ModelConfig config = ModelConfig.llama(
-                8, 8, 1, 1, 1, 8, 300, CONTEXT, 1e-6f, 1e4f, RopeScaling.NONE, true, Optional.of(1), List.of(EOS));
+                8, 8, 1, 1, 1, 8, 300, CONTEXT, 1e-6f, 1e4f, RopeScaling.none(), true, Optional.of(1), List.of(EOS));
         return new Generator(config, tokenizer, model, prefillChunk);
     }
 

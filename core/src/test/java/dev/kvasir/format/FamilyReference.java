@@ -49,7 +49,9 @@ final class FamilyReference {
             double[][] m = mlp(p, norm(x, p + (gemma ? "pre_feedforward_layernorm" : "post_attention_layernorm")));
             add(x, gemma ? norm(m, p + "post_feedforward_layernorm") : m);
         }
-        double[][] logits = times(norm(x, "model.norm"), config.get("tie_word_embeddings").booleanValue() ? "model.embed_tokens" : "lm_head");
+        double[][] logits = times(
+                norm(x, "model.norm"),
+                config.get("tie_word_embeddings").booleanValue() ? "model.embed_tokens" : "lm_head");
         double cap = type.equals("gemma2") ? number("final_logit_softcapping", 30) : 0;
         for (double[] row : logits) {
             for (int i = 0; cap > 0 && i < row.length; i++) {
@@ -121,7 +123,8 @@ final class FamilyReference {
 
     private boolean isLocal(int layer) {
         return switch (type) {
-            case "mistral", "phi3" -> config.has("sliding_window") && !config.get("sliding_window").isNull();
+            case "mistral", "phi3" ->
+                config.has("sliding_window") && !config.get("sliding_window").isNull();
             case "gemma2" -> layer % 2 == 0;
             case "gemma3_text" -> layer % 6 != 5;
             case "qwen2" -> config.has("use_sliding_window") && layer >= integer("max_window_layers", 28);
@@ -132,7 +135,8 @@ final class FamilyReference {
     private void rotate(double[][] x, boolean local, int n) {
         boolean gemma3Local = type.equals("gemma3_text") && local;
         JsonNode rope = config.get("rope_scaling");
-        String kind = rope == null || gemma3Local ? "default" : rope.get("rope_type").stringValue();
+        String kind =
+                rope == null || gemma3Local ? "default" : rope.get("rope_type").stringValue();
         double theta = gemma3Local ? number("rope_local_base_freq", 10_000) : number("rope_theta", 10_000);
         int dims = (int) (d * number("partial_rotary_factor", 1));
         int half = dims / 2;
@@ -182,7 +186,10 @@ final class FamilyReference {
             }
             case "longrope": {
                 boolean isLong = n > integer("original_max_position_embeddings", 4096);
-                return f / rope.get(isLong ? "long_factor" : "short_factor").get(i).doubleValue();
+                return f
+                        / rope.get(isLong ? "long_factor" : "short_factor")
+                                .get(i)
+                                .doubleValue();
             }
             default:
                 return f;

@@ -130,7 +130,7 @@ class ModelFolderTest {
                         2048,
                         1e-6f,
                         10_000,
-                        RopeScaling.NONE,
+                        RopeScaling.none(),
                         false,
                         Optional.empty(),
                         List.of()));
@@ -140,7 +140,7 @@ class ModelFolderTest {
     void readsTheNewerFormOfRotaryParameters() throws IOException {
         assertThat(config("{\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 12345.0}}"))
                 .satisfies(c -> assertThat(c.rotary(0).theta()).isEqualTo(12345f))
-                .satisfies(c -> assertThat(c.rotary(0).scaling()).isEqualTo(RopeScaling.NONE));
+                .satisfies(c -> assertThat(c.rotary(0).scaling()).isEqualTo(RopeScaling.none()));
         assertThat(config("{\"rope_parameters\": {\"type\": \"linear\", \"factor\": 2}}")
                         .rotary(0)
                         .scaling())

@@ -81,8 +81,7 @@ class DecoderTest {
 
     @Test
     void rotaryScalingFollowsHuggingFace() {
-        for (RopeScaling scaling :
-                List.of(new RopeScaling.Linear(4), new RopeScaling.Llama3(8, 1, 4, 64))) {
+        for (RopeScaling scaling : List.of(new RopeScaling.Linear(4), new RopeScaling.Llama3(8, 1, 4, 64))) {
             Model model = TestModels.random(withScaling(TestModels.config(64, 2, 2, 1, 32), scaling), DType.F32, 5);
             int[] tokens = tokens(model, 60, new Random(4));
             float[] logits = all(new Decoder(model, ONE), model, tokens, 60);
@@ -180,7 +179,7 @@ class DecoderTest {
                 64,
                 random.nextBoolean() ? 1e-5f : 1e-6f,
                 random.nextBoolean() ? 10_000 : 500_000,
-                RopeScaling.NONE,
+                RopeScaling.none(),
                 random.nextBoolean(),
                 Optional.empty(),
                 List.of());

@@ -46,7 +46,7 @@ class ModelTest {
                 8,
                 1e-5f,
                 ropeTheta,
-                RopeScaling.NONE,
+                RopeScaling.none(),
                 true,
                 Optional.empty(),
                 List.of(1));

@@ -32,7 +32,7 @@ public final class TestModels {
                 512,
                 1e-5f,
                 10_000,
-                RopeScaling.NONE,
+                RopeScaling.none(),
                 true,
                 Optional.of(0),
                 List.of(1));

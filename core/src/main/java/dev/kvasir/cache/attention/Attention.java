@@ -362,8 +362,7 @@ final class Attention {
     }
 
     /** The {@code from}th to {@code to - 1}th of the slots selected for a head. */
-    private void attendSelected(
-            StepScratch s, SlotSelector now, int kvHead, int token, int toToken, int from, int to) {
+    private void attendSelected(StepScratch s, SlotSelector now, int kvHead, int token, int toToken, int from, int to) {
         int rows = (toToken - token) * group;
         int[] chosen = now.slots(kvHead);
         int end = Math.min(to, now.count(kvHead));

@@ -30,7 +30,8 @@ final class Observing {
     /** Whether the sums of the rows are yet to be made. */
     private boolean probing;
 
-    Observing(CacheShape shape, Kernels kernels, Attention attention, ScoreLimits limits, Stash<StepScratch> scratches) {
+    Observing(
+            CacheShape shape, Kernels kernels, Attention attention, ScoreLimits limits, Stash<StepScratch> scratches) {
         this.shape = shape;
         this.kernels = kernels;
         this.attention = attention;

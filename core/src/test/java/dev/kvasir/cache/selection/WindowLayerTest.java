@@ -47,7 +47,12 @@ class WindowLayerTest {
 
     private static CacheModel trainedOn(int tokens) {
         return new CacheModel(
-                SHAPE, List.of(RotaryTable.of(SHAPE.headDim(), 10_000)), Calibrations.NONE, Projections.NONE, tokens, false);
+                SHAPE,
+                List.of(RotaryTable.of(SHAPE.headDim(), 10_000)),
+                Calibrations.NONE,
+                Projections.NONE,
+                tokens,
+                false);
     }
 
     /** Rotates {@code row[d]} before RoPE to a position, in double. */

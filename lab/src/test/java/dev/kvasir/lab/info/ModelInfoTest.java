@@ -36,7 +36,7 @@ class ModelInfoTest {
                 64,
                 1e-5f,
                 10000,
-                RopeScaling.NONE,
+                RopeScaling.none(),
                 tied,
                 Optional.empty(),
                 List.of());

@@ -36,7 +36,7 @@ final class RandomModel {
                 context,
                 1e-5f,
                 10000,
-                RopeScaling.NONE,
+                RopeScaling.none(),
                 true,
                 Optional.empty(),
                 List.of());

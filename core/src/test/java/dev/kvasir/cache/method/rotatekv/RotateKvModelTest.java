@@ -31,7 +31,7 @@ class RotateKvModelTest {
     private static final int PROMPT = 80;
 
     private static final ModelConfig CONFIG = ModelConfig.llama(
-            96, 240, 3, 8, 4, 32, 97, 512, 1e-5f, 10_000, RopeScaling.NONE, false, Optional.of(0), List.of(1));
+            96, 240, 3, 8, 4, 32, 97, 512, 1e-5f, 10_000, RopeScaling.none(), false, Optional.of(0), List.of(1));
 
     private final Model model = TestModels.random(CONFIG, DType.F32, 12);
     private final int[] tokens = new Random(2).ints(PROMPT + 40, 10, 97).toArray();
