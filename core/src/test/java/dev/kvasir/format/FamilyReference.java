@@ -2,6 +2,7 @@ package dev.kvasir.format;
 
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -158,42 +159,42 @@ final class FamilyReference {
 
     private double frequency(String kind, JsonNode rope, int i, int half, double theta, int n) {
         double f = 1 / Math.pow(theta, (double) i / half);
-        switch (kind) {
-            case "linear":
-                return f / rope.get("factor").doubleValue();
-            case "llama3": {
-                double factor = rope.get("factor").doubleValue();
-                double low = rope.get("low_freq_factor").doubleValue();
-                double high = rope.get("high_freq_factor").doubleValue();
-                double original = rope.get("original_max_position_embeddings").doubleValue();
-                double wavelength = 2 * Math.PI / f;
-                if (wavelength < original / high) {
-                    return f;
-                }
-                if (wavelength > original / low) {
-                    return f / factor;
-                }
-                double smooth = (original / wavelength - low) / (high - low);
-                return (1 - smooth) * f / factor + smooth * f;
-            }
-            case "yarn": {
+        return switch (kind) {
+            case "linear" -> f / rope.get("factor").doubleValue();
+            case "llama3" -> llama3(rope, f);
+            case "yarn" -> {
                 double factor = rope.get("factor").doubleValue();
                 double original = rope.get("original_max_position_embeddings").doubleValue();
                 double low = Math.max(0, Math.floor(correction(32, 2 * half, theta, original)));
                 double high = Math.min(2 * half - 1, Math.ceil(correction(1, 2 * half, theta, original)));
                 double ramp = Math.min(1, Math.max(0, (i - low) / (high - low)));
-                return f / factor * ramp + f * (1 - ramp);
+                yield f / factor * ramp + f * (1 - ramp);
             }
-            case "longrope": {
+            case "longrope" -> {
                 boolean isLong = n > integer("original_max_position_embeddings", 4096);
-                return f
+                yield f
                         / rope.get(isLong ? "long_factor" : "short_factor")
                                 .get(i)
                                 .doubleValue();
             }
-            default:
-                return f;
+            default -> f;
+        };
+    }
+
+    private static double llama3(JsonNode rope, double f) {
+        double factor = rope.get("factor").doubleValue();
+        double low = rope.get("low_freq_factor").doubleValue();
+        double high = rope.get("high_freq_factor").doubleValue();
+        double original = rope.get("original_max_position_embeddings").doubleValue();
+        double wavelength = 2 * Math.PI / f;
+        if (wavelength < original / high) {
+            return f;
         }
+        if (wavelength > original / low) {
+            return f / factor;
+        }
+        double smooth = (original / wavelength - low) / (high - low);
+        return (1 - smooth) * f / factor + smooth * f;
     }
 
     /** YaRN, the inverse of equation 17: the dimension that turns so many times. */
@@ -284,7 +285,7 @@ final class FamilyReference {
     private void bias(double[][] x, String name) {
         for (double[] row : x) {
             for (int i = 0; i < row.length; i++) {
-                row[i] += tensors.get(name)[i];
+                row[i] += stored(name)[i];
             }
         }
     }
@@ -304,7 +305,11 @@ final class FamilyReference {
     }
 
     private float[] tensor(String name) {
-        return tensors.get(name + ".weight");
+        return stored(name + ".weight");
+    }
+
+    private float[] stored(String name) {
+        return Objects.requireNonNull(tensors.get(name), name);
     }
 
     private int integer(String field, int otherwise) {
