@@ -27,8 +27,13 @@ enum PreTokenizer {
     /** Mistral's Tekken: words also cut where a capital letter follows a small one. */
     TEKKEN(Set.of("tekken"), List.of(Patterns.TEKKEN), true, false);
 
+    // Both are made by Set.of and List.of, which nobody can change.
+    @SuppressWarnings("ImmutableEnumChecker")
     private final Set<String> names;
+
+    @SuppressWarnings("ImmutableEnumChecker")
     private final List<String> patterns;
+
     private final boolean wholePieces;
     private final boolean composed;
 
@@ -46,10 +51,7 @@ enum PreTokenizer {
 
     /** All names, sorted, for a message. */
     static String allNames() {
-        return Arrays.stream(values())
-                .flatMap(p -> p.names.stream())
-                .sorted()
-                .collect(Collectors.joining(", "));
+        return Arrays.stream(values()).flatMap(p -> p.names.stream()).sorted().collect(Collectors.joining(", "));
     }
 
     /** Each match is a piece, and so is what lies between matches; a later pattern cuts the pieces of the one before. */

@@ -131,7 +131,7 @@ public final class RotateKvCache implements CacheMethod {
             Optional<FusedProjections> fused = plan.fuse()
                     ? Optional.of(FusedProjections.of(model.projections(), layer, basis, plan.valueBasis(), kernels))
                     : Optional.empty();
-            return new RotateKvLayer(plan, basis, fused, model.rotary(), pages, kernels);
+            return new RotateKvLayer(plan, basis, fused, model.rotary(layer), pages, kernels);
         };
     }
 
