@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -31,11 +32,29 @@ final class Fingerprint {
         this.digest = digest;
     }
 
+    /**
+     * A tensor as it is digested.
+     *
+     * @param form element type and shape
+     */
+    record Part(String name, String form, MemorySegment bytes) {}
+
     static String of(ModelConfig config, WeightFiles files, List<String> tensors) {
+        return of(
+                config,
+                tensors.stream().map(name -> part(files.holding(name), name)).toList());
+    }
+
+    private static Part part(SafetensorsFile file, String name) {
+        TensorInfo info = file.info(name);
+        return new Part(name, info.type() + " " + info.shapeText(), file.bytes(name));
+    }
+
+    static String of(ModelConfig config, List<Part> parts) {
         try {
             Fingerprint fingerprint = new Fingerprint(MessageDigest.getInstance("SHA-256"));
             fingerprint.add(canonical(config));
-            tensors.stream().sorted().forEach(name -> fingerprint.add(files.holding(name), name));
+            parts.stream().sorted(Comparator.comparing(Part::name)).forEach(fingerprint::add);
             return HexFormat.of().formatHex(fingerprint.digest.digest(), 0, DIGEST_BYTES);
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError("every JDK has SHA-256", e);
@@ -79,10 +98,9 @@ final class Fingerprint {
         };
     }
 
-    private void add(SafetensorsFile file, String name) {
-        TensorInfo info = file.info(name);
-        add(name + " " + info.type() + " " + info.shapeText());
-        MemorySegment bytes = file.bytes(name);
+    private void add(Part part) {
+        add(part.name() + " " + part.form());
+        MemorySegment bytes = part.bytes();
         long size = bytes.byteSize();
         int pages = STRIDED_PAGES + 2;
         if (size <= (long) pages * PAGE) {

@@ -48,13 +48,16 @@ public final class ModelFolder {
             throw new InvalidFileException(folder, "there is no such folder");
         }
         if (!Files.isDirectory(folder)) {
-            throw new InvalidFileException(
-                    folder, isGguf(folder) ? noGguf() : "is a file: give the folder that holds it");
+            throw new InvalidFileException(folder, "is a file: give a GGUF file, or the folder that holds this one");
         }
         List<Path> files = list(folder);
-        boolean gguf = files.stream().anyMatch(ModelFolder::namedGguf);
         if (!Files.exists(folder.resolve(ConfigFile.CONFIG))) {
-            throw ConfigFile.missing(folder, gguf ? "; " + noGguf() : "");
+            String hint = files.stream()
+                    .filter(ModelFolder::namedGguf)
+                    .findFirst()
+                    .map(file -> "; to run the GGUF file in it, name the file: " + file)
+                    .orElse("");
+            throw ConfigFile.missing(folder, hint);
         }
         if (!Files.exists(folder.resolve(WeightFiles.SINGLE)) && !Files.exists(folder.resolve(WeightFiles.INDEX))) {
             boolean pickled =
@@ -66,25 +69,8 @@ public final class ModelFolder {
         }
     }
 
-    private static String noGguf() {
-        return "GGUF files are not supported: give the folder of a Hugging Face model with config.json,"
-                + " model.safetensors and tokenizer.json";
-    }
-
     private static boolean namedGguf(Path file) {
         return file.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".gguf");
-    }
-
-    private static boolean isGguf(Path file) {
-        if (namedGguf(file)) {
-            return true;
-        }
-        try (var in = Files.newInputStream(file)) {
-            byte[] magic = in.readNBytes(4);
-            return magic.length == 4 && magic[0] == 'G' && magic[1] == 'G' && magic[2] == 'U' && magic[3] == 'F';
-        } catch (IOException e) {
-            return false;
-        }
     }
 
     private static List<Path> list(Path folder) {

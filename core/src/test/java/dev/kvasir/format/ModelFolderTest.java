@@ -298,13 +298,21 @@ class ModelFolderTest {
     }
 
     @Test
-    void saysThatGgufIsNotSupported() throws IOException {
-        Path unnamed = Files.writeString(folder.resolve("model"), "GGUF and more");
-        assertThatThrownBy(() -> ModelFolder.open(unnamed)).hasMessageContaining("GGUF files are not supported");
+    void pointsToTheGgufFileInAFolder() throws IOException {
         Path other = Files.writeString(folder.resolve("model.safetensors"), "x");
-        assertThatThrownBy(() -> ModelFolder.open(other)).hasMessageContaining("is a file: give the folder");
-        Files.writeString(folder.resolve("a.gguf"), "GGUF");
-        assertRefused().hasMessageContaining("GGUF files are not supported");
+        assertThatThrownBy(() -> ModelFolder.open(other)).hasMessageContaining("is a file: give a GGUF file, or");
+        Path file = Files.writeString(folder.resolve("a.gguf"), "GGUF");
+        assertRefused().hasMessageContaining("name the file: " + file);
+    }
+
+    @Test
+    void knowsGgufByNameOrMagic() throws IOException {
+        assertThat(Models.isGguf(Files.writeString(folder.resolve("model"), "GGUF and more")))
+                .isTrue();
+        assertThat(Models.isGguf(Files.writeString(folder.resolve("x.GGUF"), "")))
+                .isTrue();
+        assertThat(Models.isGguf(Files.writeString(folder.resolve("y"), "GGU"))).isFalse();
+        assertThat(Models.isGguf(folder)).isFalse();
     }
 
     @Test

@@ -10,7 +10,7 @@ import dev.kvasir.cli.option.CacheListOption;
 import dev.kvasir.cli.option.JsonOption;
 import dev.kvasir.cli.option.ModelOption;
 import dev.kvasir.cli.option.Range;
-import dev.kvasir.format.ModelFolder;
+import dev.kvasir.format.Models;
 import dev.kvasir.lab.compare.DefaultCaches;
 import dev.kvasir.lab.info.CacheEstimate;
 import dev.kvasir.lab.info.ModelInfo;
@@ -45,7 +45,7 @@ public final class InfoCommand implements Callable<Integer> {
     @Parameters(
             arity = "0..1",
             paramLabel = "FILE",
-            description = "A model: its folder or its safetensors file. Default: the shipped kvasir-tiny.")
+            description = "A model: its folder, its safetensors file or a GGUF file. Default: the shipped kvasir-tiny.")
     private Optional<Path> file = Optional.empty();
 
     @Mixin
@@ -86,7 +86,7 @@ public final class InfoCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         context.ifPresent(value -> Range.check("--context", value, 1, Integer.MAX_VALUE));
-        Model model = ModelFolder.open(folder());
+        Model model = Models.open(folder());
         int tokens = context.orElse(model.config().contextLength());
         CacheShape shape = model.config().cacheShape();
         List<CacheSpec> specs = caches.specs().isEmpty() ? DefaultCaches.all() : caches.specs();
@@ -104,7 +104,7 @@ public final class InfoCommand implements Callable<Integer> {
     private Path folder() {
         Path named = file.orElseGet(() -> new ModelOption().folder());
         Path parent = named.toAbsolutePath().getParent();
-        return Files.isRegularFile(named) && parent != null ? parent : named;
+        return Files.isRegularFile(named) && !Models.isGguf(named) && parent != null ? parent : named;
     }
 
     private static Need need(CacheEstimate estimate) {
@@ -129,6 +129,9 @@ public final class InfoCommand implements Callable<Integer> {
                         + model.heads() + " query heads and " + model.kvHeads() + " KV heads of " + model.headDim());
         line("vocabulary", model.vocabularySize() + (model.tiedEmbeddings() ? ", embeddings tied" : ""));
         line("context", model.contextLength() + " tokens, RoPE theta " + model.ropeTheta());
+        if (!model.features().isEmpty()) {
+            line("features", String.join("; ", model.features()));
+        }
         line("weights", new ByteSize(model.weightBytes()) + ", bytes by type " + model.weightBytesByType());
         line("fingerprint", model.fingerprint());
         terminal.out().println();

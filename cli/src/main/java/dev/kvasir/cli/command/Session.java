@@ -11,7 +11,7 @@ import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
 import dev.kvasir.engine.CalibrationRun;
 import dev.kvasir.engine.Generator;
-import dev.kvasir.format.ModelFolder;
+import dev.kvasir.format.Models;
 import dev.kvasir.lab.step.EngineModel;
 import dev.kvasir.lab.step.StepModel;
 import dev.kvasir.model.Decoder;
@@ -53,7 +53,7 @@ final class Session implements AutoCloseable {
     static Session open(ModelOption option, ComputeOptions compute) {
         compute.check();
         Path folder = option.folder();
-        Model model = ModelFolder.open(folder);
+        Model model = Models.open(folder);
         long budget = compute.cacheBudget(model.weightBytes());
         Tokenizer tokenizer = Tokenizer.open(folder, model.config().vocabularySize());
         return new Session(model, tokenizer, Workers.of(compute.threads()), new PagePool(budget));

@@ -3,7 +3,7 @@ package dev.kvasir.cli.command;
 import dev.kvasir.cli.Terminal;
 import dev.kvasir.cli.UsageException;
 import dev.kvasir.cli.option.ModelOption;
-import dev.kvasir.format.ModelFolder;
+import dev.kvasir.format.Models;
 import dev.kvasir.model.ModelConfig;
 import dev.kvasir.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -71,7 +71,7 @@ public final class TokenizeCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         String text = Sources.text(words, file, terminal, form.decode ? "the list of ids" : "the text");
         Path folder = model.folder();
-        ModelConfig config = ModelFolder.open(folder).config();
+        ModelConfig config = Models.open(folder).config();
         try (Tokenizer tokenizer = Tokenizer.open(folder, config.vocabularySize())) {
             if (form.decode) {
                 terminal.out().println(tokenizer.decode(ids(text, config.vocabularySize())));

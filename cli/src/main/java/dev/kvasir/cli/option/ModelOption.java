@@ -12,8 +12,8 @@ public final class ModelOption {
 
     @Option(
             names = {"-m", "--model"},
-            paramLabel = "DIR",
-            description = "Hugging Face folder of a Llama-family model. Default: the shipped kvasir-tiny.")
+            paramLabel = "PATH",
+            description = "Hugging Face folder of a Llama-family model, or a GGUF file. Default: the shipped kvasir-tiny.")
     private Optional<Path> folder = Optional.empty();
 
     /**
