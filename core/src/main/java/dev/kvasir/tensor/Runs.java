@@ -54,6 +54,12 @@ final class Runs {
                 .reinterpretAsInts();
     }
 
+    /** Bytes from {@code offset} on, -128 to 127, as floats. */
+    static FloatVector signed(MemorySegment data, long offset) {
+        return (FloatVector) ByteVector.fromMemorySegment(BYTES, data, offset, ByteOrder.LITTLE_ENDIAN)
+                .convertShape(VectorOperators.B2F, F, 0);
+    }
+
     /** Whole numbers as floats. */
     static FloatVector floats(IntVector codes) {
         return (FloatVector) codes.convert(VectorOperators.I2F, 0);
@@ -64,10 +70,7 @@ final class Runs {
         for (int i = at; i < at + RUN * count; i += RUN, block += DType.Q8_0.blockBytes()) {
             float d = Halves.at(data, block);
             for (int j = 0; j < RUN; j += LANES) {
-                FloatVector codes =
-                        (FloatVector) ByteVector.fromMemorySegment(BYTES, data, block + 2 + j, ByteOrder.LITTLE_ENDIAN)
-                                .convertShape(VectorOperators.B2F, F, 0);
-                codes.mul(d).intoArray(out, i + j);
+                signed(data, block + 2 + j).mul(d).intoArray(out, i + j);
             }
         }
     }
