@@ -115,12 +115,12 @@ class Bf16ProductsTest {
     void roundsToTheNearestAndTiesToEven() {
         float[] x = {
             1,
-            1.00390625f,
-            1.01171875f,
-            -1.00390625f,
-            1.0039063f,
-            3.4e38f,
-            1e-40f,
+            0x1.01p0f,
+            0x1.03p0f,
+            -0x1.01p0f,
+            0x1.010002p0f,
+            0x1.fep127f,
+            0x1p-133f,
             0,
             -0f,
             0.3f,

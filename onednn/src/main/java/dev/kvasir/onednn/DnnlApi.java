@@ -18,6 +18,7 @@ import org.bytedeco.javacpp.Loader;
  *
  * <p>Every function that returns a status throws where it is not 0.
  */
+@SuppressWarnings("restricted") // Calling native functions is what this class is for.
 final class DnnlApi {
     static final int BF16 = 2;
     static final int F32 = 3;
@@ -113,8 +114,7 @@ final class DnnlApi {
         memoryCreate = handle("dnnl_memory_create", ADDRESS, ADDRESS, ADDRESS, ADDRESS);
         memoryHandle = handle("dnnl_memory_set_data_handle", ADDRESS, ADDRESS);
         memoryDestroy = handle("dnnl_memory_destroy", ADDRESS);
-        ompThreads = linker.downcallHandle(
-                openMp.findOrThrow("omp_set_num_threads"), FunctionDescriptor.ofVoid(INT));
+        ompThreads = linker.downcallHandle(openMp.findOrThrow("omp_set_num_threads"), FunctionDescriptor.ofVoid(INT));
     }
 
     private MethodHandle handle(String name, MemoryLayout... arguments) {
@@ -212,9 +212,8 @@ final class DnnlApi {
             try {
                 check("the scratchpad", () -> (int) attributesScratchpad.invoke(held, SCRATCHPAD_BY_USER));
                 MemorySegment out = out(arena);
-                check(
-                        "a product",
-                        () -> (int) matmul.invoke(out, engine, source, weights, MemorySegment.NULL, destination, held));
+                check("a product", () ->
+                        (int) matmul.invoke(out, engine, source, weights, MemorySegment.NULL, destination, held));
                 return address(out);
             } finally {
                 status(() -> (int) attributesDestroy.invoke(held));

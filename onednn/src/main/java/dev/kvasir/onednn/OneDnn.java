@@ -51,7 +51,8 @@ public final class OneDnn implements ProductLibrary {
         try {
             loaded = DnnlApi.load();
             int isa = loaded.isa();
-            found = "oneDNN " + ((isa & AMX) == AMX ? "AMX" : (isa & AVX512_BF16) == AVX512_BF16 ? "AVX-512" : "without bf16");
+            found = "oneDNN "
+                    + ((isa & AMX) == AMX ? "AMX" : (isa & AVX512_BF16) == AVX512_BF16 ? "AVX-512" : "without bf16");
         } catch (DnnlApi.DnnlException e) {
             found = e.getMessage();
         }
@@ -72,15 +73,15 @@ public final class OneDnn implements ProductLibrary {
     }
 
     @Override
-    public void multiply(
-            MemorySegment x, int tokens, MemorySegment weights, int rows, int columns, MemorySegment out) {
+    public void multiply(MemorySegment x, int tokens, MemorySegment weights, int rows, int columns, MemorySegment out) {
         DnnlApi loaded = Optional.ofNullable(api).orElseThrow(() -> new IllegalStateException(name));
         Prepared ready = prepared.get();
         if (ready.isEmpty()) {
             loaded.oneThread();
         }
         ready.computeIfAbsent(
-                        new Shape(tokens, rows, columns), s -> new PreparedProduct(loaded, engine, tokens, rows, columns))
+                        new Shape(tokens, rows, columns),
+                        s -> new PreparedProduct(loaded, engine, tokens, rows, columns))
                 .run(x, weights, out);
     }
 }

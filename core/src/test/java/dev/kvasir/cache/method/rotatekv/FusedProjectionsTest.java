@@ -24,6 +24,7 @@ import dev.kvasir.cache.transform.Hadamard;
 import dev.kvasir.model.Decoder;
 import dev.kvasir.model.Model;
 import dev.kvasir.model.ModelConfig;
+import dev.kvasir.model.RopeScaling;
 import dev.kvasir.model.TestModels;
 import dev.kvasir.tensor.DType;
 import java.util.List;
@@ -87,8 +88,8 @@ class FusedProjectionsTest {
     /** A code of 8 bits that rounding carried over its border would move a logit by more than this. */
     @Test
     void aDecoderPredictsTheSame() {
-        ModelConfig config = new ModelConfig(
-                96, 240, 3, 8, 4, 32, 97, 512, 1e-5f, 10_000, Optional.empty(), false, Optional.of(0), List.of(1));
+        ModelConfig config = ModelConfig.llama(
+                96, 240, 3, 8, 4, 32, 97, 512, 1e-5f, 10_000, RopeScaling.none(), false, Optional.of(0), List.of(1));
         Model model = TestModels.random(config, DType.F32, 12);
         int[] tokens = new Random(4).ints(70, 2, 97).toArray();
         float[] plain = logits(model, tokens, "rotatekv(bits=8, reorder=off)");
