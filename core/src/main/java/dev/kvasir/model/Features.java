@@ -39,17 +39,21 @@ public final class Features {
     }
 
     private static void windows(ModelConfig config, List<String> features) {
-        long local = config.kinds().stream().filter(kind -> kind.window().isPresent()).count();
+        long local = config.kinds().stream()
+                .filter(kind -> kind.window().isPresent())
+                .count();
         OptionalInt window = config.kinds().stream()
                 .flatMapToInt(kind -> kind.window().stream())
                 .max();
         if (window.isPresent()) {
-            features.add("window of " + window.getAsInt() + " tokens in " + local + " of " + config.layers() + " layers");
+            features.add(
+                    "window of " + window.getAsInt() + " tokens in " + local + " of " + config.layers() + " layers");
         }
     }
 
     private static void rotary(ModelConfig config, List<String> features) {
-        List<Rotary> rotaries = config.kinds().stream().map(LayerKind::rotary).distinct().toList();
+        List<Rotary> rotaries =
+                config.kinds().stream().map(LayerKind::rotary).distinct().toList();
         for (Rotary rotary : rotaries) {
             if (rotary.dims() == 0) {
                 features.add("layers without positions");
@@ -59,11 +63,15 @@ public final class Features {
                 features.add("RoPE scaling " + rotary.scaling().type());
             }
             if (rotary.dims() < config.headDim()) {
-                features.add(String.format(
-                        Locale.ROOT, "%d of %d channels rotated", rotary.dims(), config.headDim()));
+                features.add(String.format(Locale.ROOT, "%d of %d channels rotated", rotary.dims(), config.headDim()));
             }
         }
-        if (rotaries.stream().filter(rotary -> rotary.dims() > 0).map(Rotary::theta).distinct().count() > 1) {
+        if (rotaries.stream()
+                        .filter(rotary -> rotary.dims() > 0)
+                        .map(Rotary::theta)
+                        .distinct()
+                        .count()
+                > 1) {
             features.add("two RoPE bases");
         }
     }

@@ -22,7 +22,7 @@ import java.util.OptionalLong;
 final class Results {
     static final ModelInfo MODEL = new ModelInfo(
             "tiny & <small>",
-            "llama",
+            "llama", List.of(),
             6_900_000,
             6,
             256,
