@@ -22,7 +22,8 @@ import java.util.OptionalLong;
 final class Results {
     static final ModelInfo MODEL = new ModelInfo(
             "tiny & <small>",
-            "llama", List.of(),
+            "llama",
+            List.of(),
             6_900_000,
             6,
             256,
