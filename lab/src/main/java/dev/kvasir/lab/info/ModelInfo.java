@@ -1,8 +1,8 @@
 package dev.kvasir.lab.info;
 
+import dev.kvasir.model.Features;
 import dev.kvasir.model.Model;
 import dev.kvasir.model.ModelConfig;
-import dev.kvasir.model.Features;
 import dev.kvasir.model.Weights;
 import dev.kvasir.tensor.DType;
 import dev.kvasir.tensor.Matrix;
