@@ -54,7 +54,7 @@ public final class OneDnn implements ProductLibrary {
             found = "oneDNN "
                     + ((isa & AMX) == AMX ? "AMX" : (isa & AVX512_BF16) == AVX512_BF16 ? "AVX-512" : "without bf16");
         } catch (DnnlApi.DnnlException e) {
-            found = e.getMessage();
+            found = String.valueOf(e.getMessage());
         }
         api = loaded;
         name = found;

@@ -1,6 +1,5 @@
 package dev.kvasir.train.net;
 
-import dev.kvasir.InvalidInputException;
 import static org.bytedeco.pytorch.global.torch.bmm;
 import static org.bytedeco.pytorch.global.torch.cat;
 import static org.bytedeco.pytorch.global.torch.linear;
