@@ -27,8 +27,8 @@ public final class Main {
             options.include("StoreReads").include("LayerAttention");
         }
         options.forks(given.getForkCount().orElse(1));
-        options.warmupIterations(given.getWarmupIterations().orElse(4));
-        options.warmupTime(given.getWarmupTime().orElse(TimeValue.milliseconds(500)));
+        options.warmupIterations(given.getWarmupIterations().orElse(5));
+        options.warmupTime(given.getWarmupTime().orElse(TimeValue.seconds(1)));
         options.measurementIterations(given.getMeasurementIterations().orElse(5));
         options.measurementTime(given.getMeasurementTime().orElse(TimeValue.milliseconds(500)));
         options.jvmArgsAppend("--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-Xmx4g");

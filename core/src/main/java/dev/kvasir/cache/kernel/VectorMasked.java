@@ -4,6 +4,7 @@ import static dev.kvasir.cache.kernel.PackedLayout.UNIT;
 import static dev.kvasir.cache.kernel.Species.F;
 import static dev.kvasir.cache.kernel.Species.I;
 
+import dev.kvasir.cache.kernel.PackedLayout.Axis;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
@@ -11,7 +12,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Sums of weights times linear codes of 2, 4 or 8 bits that become floats where they lie: a word is rotated until codes sit at the
+ * Sums of weights times linear codes of 2 or 4 bits that become floats where they lie: a word is rotated until codes sit at the
  * top of the mantissa, and one masking with the bits of 1.0 makes them {@code 1 + code / f}.
  *
  * <pre>
@@ -19,7 +20,6 @@ import jdk.incubator.vector.VectorOperators;
  *   float   s exponent  mantissa ...
  *   2 bits              code 1|code 0            f = 4, 16
  *   4 bits              code                     f = 16
- *   8 bits              code                     f = 256
  * </pre>
  *
  * <p>So weights come multiplied by f ({@link #factors}), and who calls takes the sum of those weights away again: it is
@@ -32,7 +32,6 @@ final class VectorMasked {
 
     private static final float[] FACTORS_2 = repeated(16, 4);
     private static final float[] FACTORS_4 = repeated(16, 16);
-    private static final float[] FACTORS_8 = repeated(256, 256);
 
     private VectorMasked() {}
 
@@ -45,19 +44,17 @@ final class VectorMasked {
         return factors;
     }
 
-    /** Whether the codes of a layout are read here. */
+    /** Whether the codes of a layout are read here: those of more bits, and one or two rows, cost no less this way. */
     static boolean serves(PackedLayout layout) {
-        int bits = layout.bits();
-        return Species.V == 16 && !layout.quantizer().isCodebook() && (bits == 2 || bits == 4 || bits == 8);
+        return Species.V == 16
+                && layout.axis() == Axis.PER_DEPTH
+                && !layout.quantizer().isCodebook()
+                && (layout.bits() == 2 || layout.bits() == 4);
     }
 
     /** What the weights of 16 depths, the first of a whole word, are multiplied by; nobody writes to it. */
     static float[] factors(int bits) {
-        return switch (bits) {
-            case 2 -> FACTORS_2;
-            case 4 -> FACTORS_4;
-            default -> FACTORS_8;
-        };
+        return bits == 2 ? FACTORS_2 : FACTORS_4;
     }
 
     /**
@@ -81,27 +78,9 @@ final class VectorMasked {
             int o2,
             int o3) {
         if (bits > 2) {
-            single4(bits, page, offset, unitBytes, words, work, w0, w1, w2, w3, out, o0, o1, o2, o3);
+            nibbles4(page, offset, unitBytes, words, work, w0, w1, w2, w3, out, o0, o1, o2, o3);
         } else {
             pairs4(page, offset, unitBytes, words, work, w0, w1, w2, w3, out, o0, o1, o2, o3);
-        }
-    }
-
-    /** {@link #rows4} for one row. */
-    static void row(
-            int bits,
-            MemorySegment page,
-            long offset,
-            long unitBytes,
-            int words,
-            float[] work,
-            int w,
-            float[] out,
-            int o) {
-        if (bits > 2) {
-            single1(bits, page, offset, unitBytes, words, work, w, out, o);
-        } else {
-            pairs1(page, offset, unitBytes, words, work, w, out, o);
         }
     }
 
@@ -181,8 +160,7 @@ final class VectorMasked {
         b3.intoArray(out, o3 + UNIT);
     }
 
-    private static void single4(
-            int bits,
+    private static void nibbles4(
             MemorySegment page,
             long offset,
             long unitBytes,
@@ -198,10 +176,9 @@ final class VectorMasked {
             int o2,
             int o3) {
         IntVector one = IntVector.broadcast(I, ONE);
-        int perWord = 32 / bits;
-        IntVector mask = IntVector.broadcast(I, ((1 << bits) - 1) << (23 - bits));
-        IntVector start = IntVector.broadcast(I, 23 - bits);
-        IntVector step = IntVector.broadcast(I, bits);
+        IntVector mask = IntVector.broadcast(I, 15 << 19);
+        IntVector start = IntVector.broadcast(I, 19);
+        IntVector step = IntVector.broadcast(I, 4);
         FloatVector a0 = FloatVector.fromArray(F, out, o0);
         FloatVector a1 = FloatVector.fromArray(F, out, o1);
         FloatVector a2 = FloatVector.fromArray(F, out, o2);
@@ -210,12 +187,12 @@ final class VectorMasked {
         FloatVector b1 = FloatVector.fromArray(F, out, o1 + UNIT);
         FloatVector b2 = FloatVector.fromArray(F, out, o2 + UNIT);
         FloatVector b3 = FloatVector.fromArray(F, out, o3 + UNIT);
-        for (int j = 0; j < words * perWord; j += perWord, offset += UNIT_BYTES) {
+        for (int j = 0; j < words * 8; j += 8, offset += UNIT_BYTES) {
             IntVector c = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN)
                     .lanewise(VectorOperators.ROL, start);
             IntVector d = IntVector.fromMemorySegment(I, page, offset + unitBytes, ByteOrder.LITTLE_ENDIAN)
                     .lanewise(VectorOperators.ROL, start);
-            for (int i = j; i < j + perWord; i++) {
+            for (int i = j; i < j + 8; i++) {
                 FloatVector x = c.and(mask).or(one).reinterpretAsFloats();
                 FloatVector y = d.and(mask).or(one).reinterpretAsFloats();
                 FloatVector weight = FloatVector.broadcast(F, work[w0 + i]);
@@ -242,78 +219,5 @@ final class VectorMasked {
         b1.intoArray(out, o1 + UNIT);
         b2.intoArray(out, o2 + UNIT);
         b3.intoArray(out, o3 + UNIT);
-    }
-
-    private static void pairs1(
-            MemorySegment page, long offset, long unitBytes, int words, float[] work, int w, float[] out, int o) {
-        IntVector one = IntVector.broadcast(I, ONE);
-        IntVector high = IntVector.broadcast(I, 3 << 21);
-        IntVector low = IntVector.broadcast(I, 3 << 19);
-        IntVector start = IntVector.broadcast(I, 19);
-        IntVector step = IntVector.broadcast(I, 4);
-        FloatVector a0 = FloatVector.fromArray(F, out, o);
-        FloatVector b0 = FloatVector.fromArray(F, out, o + UNIT);
-        FloatVector a1 = FloatVector.zero(F);
-        FloatVector b1 = FloatVector.zero(F);
-        for (int j = w; j < w + words * 16; j += 16, offset += UNIT_BYTES) {
-            IntVector c = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN)
-                    .lanewise(VectorOperators.ROL, start);
-            IntVector d = IntVector.fromMemorySegment(I, page, offset + unitBytes, ByteOrder.LITTLE_ENDIAN)
-                    .lanewise(VectorOperators.ROL, start);
-            for (int i = j; i < j + 16; i += 2) {
-                FloatVector weight = FloatVector.broadcast(F, work[i]);
-                a0 = c.and(low).or(one).reinterpretAsFloats().fma(weight, a0);
-                b0 = d.and(low).or(one).reinterpretAsFloats().fma(weight, b0);
-                weight = FloatVector.broadcast(F, work[i + 1]);
-                a1 = c.and(high).or(one).reinterpretAsFloats().fma(weight, a1);
-                b1 = d.and(high).or(one).reinterpretAsFloats().fma(weight, b1);
-                c = c.lanewise(VectorOperators.ROR, step);
-                d = d.lanewise(VectorOperators.ROR, step);
-            }
-        }
-        a0.add(a1).intoArray(out, o);
-        b0.add(b1).intoArray(out, o + UNIT);
-    }
-
-    private static void single1(
-            int bits,
-            MemorySegment page,
-            long offset,
-            long unitBytes,
-            int words,
-            float[] work,
-            int w,
-            float[] out,
-            int o) {
-        int perWord = 32 / bits;
-        IntVector one = IntVector.broadcast(I, ONE);
-        IntVector mask = IntVector.broadcast(I, ((1 << bits) - 1) << (23 - bits));
-        IntVector start = IntVector.broadcast(I, 23 - bits);
-        IntVector next = IntVector.broadcast(I, 23 - 2 * bits);
-        IntVector step = IntVector.broadcast(I, 2 * bits);
-        FloatVector a0 = FloatVector.fromArray(F, out, o);
-        FloatVector b0 = FloatVector.fromArray(F, out, o + UNIT);
-        FloatVector a1 = FloatVector.zero(F);
-        FloatVector b1 = FloatVector.zero(F);
-        for (int j = w; j < w + words * perWord; j += perWord, offset += UNIT_BYTES) {
-            IntVector c = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN);
-            IntVector d = IntVector.fromMemorySegment(I, page, offset + unitBytes, ByteOrder.LITTLE_ENDIAN);
-            for (int i = j; i < j + perWord; i += 2) {
-                FloatVector weight = FloatVector.broadcast(F, work[i]);
-                IntVector x = c.lanewise(VectorOperators.ROL, start);
-                IntVector y = d.lanewise(VectorOperators.ROL, start);
-                a0 = x.and(mask).or(one).reinterpretAsFloats().fma(weight, a0);
-                b0 = y.and(mask).or(one).reinterpretAsFloats().fma(weight, b0);
-                weight = FloatVector.broadcast(F, work[i + 1]);
-                x = c.lanewise(VectorOperators.ROL, next);
-                y = d.lanewise(VectorOperators.ROL, next);
-                a1 = x.and(mask).or(one).reinterpretAsFloats().fma(weight, a1);
-                b1 = y.and(mask).or(one).reinterpretAsFloats().fma(weight, b1);
-                c = c.lanewise(VectorOperators.ROR, step);
-                d = d.lanewise(VectorOperators.ROR, step);
-            }
-        }
-        a0.add(a1).intoArray(out, o);
-        b0.add(b1).intoArray(out, o + UNIT);
     }
 }

@@ -50,9 +50,9 @@ final class VectorRead {
             float[] work) {
         boolean cut = layout.axis() == Axis.PER_DEPTH && layout.quantizer().parameterBytes() > 0;
         int pair = 2 * PackedLayout.UNIT;
-        boolean masked = VectorMaskedRead.serves(layout, depthFrom, depthTo);
         for (int r = 0; r < rows; r += VectorRows.ROWS) {
             int some = Math.min(VectorRows.ROWS, rows - r);
+            boolean masked = VectorMaskedRead.serves(layout, depthFrom, depthTo, some);
             int from = xOffset + r * xStride;
             int lane = laneFrom;
             while (lane < laneTo) {

@@ -170,7 +170,7 @@ final class VectorRows {
     }
 
     /** {@code out[i] += work[at + i] * work[i]}. */
-    static void addScaled(float[] work, int at, int lanes, float[] out, int o) {
+    private static void addScaled(float[] work, int at, int lanes, float[] out, int o) {
         for (int i = 0; i < lanes; i += V) {
             FloatVector.fromArray(F, work, at + i)
                     .fma(FloatVector.fromArray(F, work, i), FloatVector.fromArray(F, out, o + i))
