@@ -14,7 +14,7 @@ class BlockMatVecTest {
     @ParameterizedTest
     @EnumSource(
             value = DType.class,
-            names = {"Q8_0", "Q4_0", "IQ4_NL", "Q4_K", "Q6_K"})
+            names = {"Q8_0", "Q4_0", "IQ4_NL"})
     void fourRowsAgreeWithTheOracleAndNothingElseIsWritten(DType dtype) {
         assumeTrue(BlockMatVec.serves(dtype), "this machine's vectors do not fit " + dtype);
         Random random = new Random(51);
