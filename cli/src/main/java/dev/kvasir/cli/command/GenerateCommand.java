@@ -95,7 +95,8 @@ public final class GenerateCommand implements Callable<Integer> {
             terminal.out().flush();
             if (stats) {
                 say(result, held, options);
-                terminal.err().println("prompts computed in " + session.precision().description());
+                terminal.err()
+                        .println("prompts computed in " + session.precision().description());
             }
             if (saveCache.isPresent()) {
                 session.takeLast(held, result);

@@ -13,8 +13,9 @@ public final class PrecisionOption {
             paramLabel = "TYPE",
             defaultValue = "bf16",
             converter = Converter.class,
-            description = "Numbers that products of many tokens are made in: bf16 (a prompt is several times faster where the"
-                    + " processor has bf16 products, else computed in f32), or f32. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "Numbers that products of many tokens are made in: bf16 (a prompt is several times faster where the"
+                            + " processor has bf16 products, else computed in f32), or f32. Default: ${DEFAULT-VALUE}.")
     private Precision precision = Precision.BF16;
 
     /** What was chosen. */
