@@ -77,7 +77,8 @@ final class BlockMatVec {
         IntVector both = Runs.unsigned(data, block + 2);
         // A lookup takes the low four bits of an index alone.
         FloatVector first = both.selectFrom(table).reinterpretAsFloats();
-        FloatVector second = both.lanewise(VectorOperators.LSHR, 4).selectFrom(table).reinterpretAsFloats();
+        FloatVector second =
+                both.lanewise(VectorOperators.LSHR, 4).selectFrom(table).reinterpretAsFloats();
         FloatVector products = second.fma(high, first.mul(low));
         return products.fma(FloatVector.broadcast(F, Halves.at(data, block)), sum);
     }
