@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>The loops live beside this class by what they serve: {@link VectorDense}, {@link VectorElements}, {@link
  * VectorRead} and {@link VectorUnpack} (packed codes, with {@link VectorPlanes}, {@link VectorPairs}, {@link VectorLevels} and
- * {@link VectorTrits} by how codes lie and what they mean, {@link VectorRows} and {@link VectorMaskedRead} for several rows at once), {@link VectorGiven} and
+ * {@link VectorTrits} by how codes lie and what they mean, {@link VectorRows} for several rows at once), {@link VectorGiven} and
  * {@link VectorTurned} (codes read under scales from elsewhere), {@link VectorPack} and {@link VectorCodes} (making them),
  * {@link VectorParameters} and
  * {@link VectorSoftmax}.

@@ -52,19 +52,13 @@ final class VectorRead {
         int pair = 2 * PackedLayout.UNIT;
         for (int r = 0; r < rows; r += VectorRows.ROWS) {
             int some = Math.min(VectorRows.ROWS, rows - r);
-            boolean masked = VectorMaskedRead.serves(layout, depthFrom, depthTo, some);
             int from = xOffset + r * xStride;
             int lane = laneFrom;
             while (lane < laneTo) {
                 int end = cut ? Math.min(laneTo, (lane / layout.group() + 1) * layout.group()) : laneTo;
-                boolean together = masked || VectorRows.serves(layout, some);
-                int paired = together ? lane + (end - lane) / pair * pair : lane;
+                int paired = VectorRows.serves(layout, some) ? lane + (end - lane) / pair * pair : lane;
                 int o = outOffset + r * outStride + lane - laneFrom;
-                if (paired > lane && masked) {
-                    VectorMaskedRead.accumulate(
-                            layout, page, lane, paired, depthFrom, depthTo, x, from, xStride, some, out, o, outStride,
-                            work);
-                } else if (paired > lane) {
+                if (paired > lane) {
                     VectorRows.accumulate(
                             layout, page, lane, paired, depthFrom, depthTo, x, from, xStride, some, out, o, outStride,
                             work);

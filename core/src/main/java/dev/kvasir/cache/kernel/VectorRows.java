@@ -113,7 +113,7 @@ final class VectorRows {
         return parameters(layout) + 2 * groups * layout.lanes();
     }
 
-    static int weights(PackedLayout layout, int row) {
+    private static int weights(PackedLayout layout, int row) {
         return VectorRead.tables(layout) + row * VectorRead.padded(layout);
     }
 
@@ -154,7 +154,7 @@ final class VectorRows {
     }
 
     /** {@code out[i] += constant}; a method by itself, see {@link VectorKernels}. */
-    static void add(float constant, int lanes, float[] out, int o) {
+    private static void add(float constant, int lanes, float[] out, int o) {
         for (int i = o; i < o + lanes; i += V) {
             FloatVector.fromArray(F, out, i).add(constant).intoArray(out, i);
         }
