@@ -9,6 +9,7 @@ import dev.kvasir.format.gguf.GgufMetadata;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.ZoneId;
 import java.time.ZonedDateTime;
 import java.util.List;
 import java.util.Map;
@@ -53,9 +54,8 @@ public final class ChatTemplate {
 
     private static Optional<ChatTemplate> ofFolder(Path folder) {
         Path config = folder.resolve(CONFIG);
-        JsonNode node = Files.exists(config)
-                ? JsonFile.readObject(config, MAX_BYTES)
-                : JsonFile.MAPPER.createObjectNode();
+        JsonNode node =
+                Files.exists(config) ? JsonFile.readObject(config, MAX_BYTES) : JsonFile.MAPPER.createObjectNode();
         Map<String, String> tokens =
                 Map.of("bos_token", token(node.path("bos_token")), "eos_token", token(node.path("eos_token")));
         Path alone = folder.resolve(FILE);
@@ -131,7 +131,7 @@ public final class ChatTemplate {
                             tokens.getOrDefault("bos_token", ""),
                             "eos_token",
                             endToken()),
-                    ZonedDateTime.now());
+                    ZonedDateTime.now(ZoneId.systemDefault()));
         } catch (TemplateException e) {
             throw problem(e);
         }

@@ -36,8 +36,7 @@ public final class Generator {
         this(config, tokenizer, step, prefillChunk, Set.of());
     }
 
-    private Generator(
-            ModelConfig config, Tokenizer tokenizer, StepFunction step, int prefillChunk, Set<Integer> ends) {
+    private Generator(ModelConfig config, Tokenizer tokenizer, StepFunction step, int prefillChunk, Set<Integer> ends) {
         if (prefillChunk < 1) {
             throw new InvalidInputException("prefillChunk must be 1 or more, found " + prefillChunk);
         }

@@ -44,7 +44,8 @@ record GgufVocabulary(GgufMetadata metadata, List<String> tokens, List<Kind> kin
         List<String> tokens = metadata.texts(TOKENS).orElseThrow(() -> metadata.missing(TOKENS));
         Optional<int[]> numbers = metadata.integers(KINDS, 0, Kind.ALL.size() - 1);
         numbers.ifPresent(n -> requireCount(metadata, KINDS, n.length, count));
-        List<Kind> kinds = numbers.map(n -> Arrays.stream(n).mapToObj(Kind.ALL::get).toList())
+        List<Kind> kinds = numbers.map(
+                        n -> Arrays.stream(n).mapToObj(Kind.ALL::get).toList())
                 .orElseGet(() -> tokens.stream().map(t -> Kind.NORMAL).toList());
         return new GgufVocabulary(metadata, tokens, kinds);
     }
@@ -64,6 +65,7 @@ record GgufVocabulary(GgufMetadata metadata, List<String> tokens, List<Kind> kin
     /** Whether a text's spelling of this token is the token, before any merging. */
     boolean isAdded(int id) {
         Kind kind = kinds.get(id);
-        return (kind == Kind.CONTROL || kind == Kind.USER_DEFINED) && !tokens.get(id).isEmpty();
+        return (kind == Kind.CONTROL || kind == Kind.USER_DEFINED)
+                && !tokens.get(id).isEmpty();
     }
 }

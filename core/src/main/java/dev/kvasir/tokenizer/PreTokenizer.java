@@ -46,10 +46,7 @@ enum PreTokenizer {
 
     /** All names, sorted, for a message. */
     static String allNames() {
-        return Arrays.stream(values())
-                .flatMap(p -> p.names.stream())
-                .sorted()
-                .collect(Collectors.joining(", "));
+        return Arrays.stream(values()).flatMap(p -> p.names.stream()).sorted().collect(Collectors.joining(", "));
     }
 
     /** Each match is a piece, and so is what lies between matches; a later pattern cuts the pieces of the one before. */

@@ -32,8 +32,33 @@ class GgufTokenizerTest {
     private static final int USER_DEFINED = 4;
     private static final int BYTE = 6;
     private static final List<String> PIECES = List.of(
-            "the", " the", "in", " in", "er", "x", "I'll", "don't", " 2024", "12345", "\n", "\n\n", "  ", "\t", "!", "...", "\u00e9",
-            "e\u0301", "\u65e5\u672c\u8a9e", "\ud83d\ude00", "\ud83d\udc69\u200d\ud83d\udcbb", " ", "A", "\u00bd", "\u0645\u0631", ";", "<s>");
+            "the",
+            " the",
+            "in",
+            " in",
+            "er",
+            "x",
+            "I'll",
+            "don't",
+            " 2024",
+            "12345",
+            "\n",
+            "\n\n",
+            "  ",
+            "\t",
+            "!",
+            "...",
+            "\u00e9",
+            "e\u0301",
+            "\u65e5\u672c\u8a9e",
+            "\ud83d\ude00",
+            "\ud83d\udc69\u200d\ud83d\udcbb",
+            " ",
+            "A",
+            "\u00bd",
+            "\u0645\u0631",
+            ";",
+            "<s>");
 
     @TempDir
     private Path folder;
@@ -62,9 +87,21 @@ class GgufTokenizerTest {
     }
 
     private static final List<List<String>> MERGES = List.of(
-            List.of("t", "h"), List.of("th", "e"), List.of(" ", "the"), List.of("i", "n"), List.of(" ", "in"), List.of("e", "r"),
-            List.of("1", "2"), List.of("12", "3"), List.of("\n", "\n"), List.of(" ", " "), List.of(".", "."), List.of("'", "l"),
-            List.of("'l", "l"), List.of("2", "0"), List.of(" ", "20"));
+            List.of("t", "h"),
+            List.of("th", "e"),
+            List.of(" ", "the"),
+            List.of("i", "n"),
+            List.of(" ", "in"),
+            List.of("e", "r"),
+            List.of("1", "2"),
+            List.of("12", "3"),
+            List.of("\n", "\n"),
+            List.of(" ", " "),
+            List.of(".", "."),
+            List.of("'", "l"),
+            List.of("'l", "l"),
+            List.of("2", "0"),
+            List.of(" ", "20"));
 
     /** 256 bytes, the merges' results, a control token. */
     private static List<String> byteTokens() {
@@ -90,12 +127,15 @@ class GgufTokenizerTest {
                 .ints("tokenizer.ggml.token_type", kinds)
                 .texts(
                         "tokenizer.ggml.merges",
-                        MERGES.stream().map(m -> spelled(m.get(0)) + " " + spelled(m.get(1))).toList());
+                        MERGES.stream()
+                                .map(m -> spelled(m.get(0)) + " " + spelled(m.get(1)))
+                                .toList());
     }
 
     /** Of all neighbours the pair that was merged first in training, as long as there is one. */
     private static List<String> mergedByRank(String piece) {
-        List<String> parts = new ArrayList<>(spelled(piece).chars().mapToObj(Character::toString).toList());
+        List<String> parts = new ArrayList<>(
+                spelled(piece).chars().mapToObj(Character::toString).toList());
         while (true) {
             int best = -1;
             int rank = MERGES.size();
@@ -156,7 +196,9 @@ class GgufTokenizerTest {
                     }
                 }
                 int[] found = tokenizer.encode(text);
-                assertThat(found).as(text).containsExactly(expected.stream().mapToInt(t -> t).toArray());
+                assertThat(found)
+                        .as(text)
+                        .containsExactly(expected.stream().mapToInt(t -> t).toArray());
                 assertThat(tokenizer.decode(found)).isEqualTo(composed.replace("<s>", ""));
                 assertStreams(tokenizer, found);
             }
@@ -203,11 +245,27 @@ class GgufTokenizerTest {
     /** Unknown, control, bytes, characters and longer pieces with random scores: longer pieces are no better than short ones. */
     private TreeMap<String, Float> sentencePieces() {
         TreeMap<String, Float> scores = new TreeMap<>();
-        for (String character : List.of("\u2581", "t", "h", "e", "i", "n", "r", "x", "a", "A", "2", "!", "\u00e9", "\u65e5")) {
+        for (String character :
+                List.of("\u2581", "t", "h", "e", "i", "n", "r", "x", "a", "A", "2", "!", "\u00e9", "\u65e5")) {
             scores.put(character, -1000f - scores.size());
         }
-        for (String piece : List.of("th", "he", "the", "in", "er", "\u2581t", "\u2581th", "\u2581the", "\u2581in", "\u2581i", "ine", "hein",
-                "\u2581\u2581", "xx", "xxx", "22")) {
+        for (String piece : List.of(
+                "th",
+                "he",
+                "the",
+                "in",
+                "er",
+                "\u2581t",
+                "\u2581th",
+                "\u2581the",
+                "\u2581in",
+                "\u2581i",
+                "ine",
+                "hein",
+                "\u2581\u2581",
+                "xx",
+                "xxx",
+                "22")) {
             scores.put(piece, -random.nextInt(500) - random.nextFloat());
         }
         return scores;
@@ -223,8 +281,10 @@ class GgufTokenizerTest {
 
     /** The best-scored neighbours first, the leftmost of equals; what is no token falls into its bytes. */
     private static List<String> mergedByScore(String text, Map<String, Float> scores) {
-        List<String> parts = new ArrayList<>(
-                text.replace(' ', '\u2581').codePoints().mapToObj(Character::toString).toList());
+        List<String> parts = new ArrayList<>(text.replace(' ', '\u2581')
+                .codePoints()
+                .mapToObj(Character::toString)
+                .toList());
         while (true) {
             int best = -1;
             for (int i = 0; i + 1 < parts.size(); i++) {
@@ -287,7 +347,8 @@ class GgufTokenizerTest {
     @Test
     void aUserDefinedTokenIsFoundBeforeAnyMerge() throws IOException {
         List<String> tokens = List.of("<unk>", "\u2581", "a", "b", "ab", "<tool>");
-        TestGguf file = sentencePiece(tokens, new float[6], new int[] {UNKNOWN, NORMAL, NORMAL, NORMAL, NORMAL, USER_DEFINED})
+        TestGguf file = sentencePiece(
+                        tokens, new float[6], new int[] {UNKNOWN, NORMAL, NORMAL, NORMAL, NORMAL, USER_DEFINED})
                 .bool("tokenizer.ggml.add_space_prefix", false);
         try (Tokenizer tokenizer = open(file, 6)) {
             assertThat(tokenizer.encode("ab<tool>b")).containsExactly(4, 5, 3);
@@ -305,22 +366,30 @@ class GgufTokenizerTest {
                 "must be gpt2 (byte-level BPE) or llama (SentencePiece BPE), found \"bert\"");
         assertRefused(byteLevel("nobody-knows"), "tokenizer.ggml.pre", "found \"nobody-knows\"", "llama-bpe");
         assertRefused(
-                new TestGguf().text("tokenizer.ggml.model", "gpt2").texts("tokenizer.ggml.tokens", List.of("a", "b", "c")),
+                new TestGguf()
+                        .text("tokenizer.ggml.model", "gpt2")
+                        .texts("tokenizer.ggml.tokens", List.of("a", "b", "c")),
                 "tokenizer.ggml.merges");
         assertRefused(
                 sentencePiece(List.of("a", "b"), new float[] {1}, new int[] {NORMAL, NORMAL}),
-                "tokenizer.ggml.scores", "must have 2 values", "found 1");
+                "tokenizer.ggml.scores",
+                "must have 2 values",
+                "found 1");
         assertRefused(
                 sentencePiece(List.of("a", "b"), new float[] {1, Float.NaN}, new int[] {NORMAL, NORMAL}),
-                "tokenizer.ggml.scores", "finite");
+                "tokenizer.ggml.scores",
+                "finite");
         assertRefused(
-                sentencePiece(List.of("a", "b"), new float[2], new int[] {NORMAL, 9}), "tokenizer.ggml.token_type", "9");
+                sentencePiece(List.of("a", "b"), new float[2], new int[] {NORMAL, 9}),
+                "tokenizer.ggml.token_type",
+                "9");
         assertRefused(
                 new TestGguf()
                         .text("tokenizer.ggml.model", "gpt2")
                         .texts("tokenizer.ggml.tokens", List.of("a", "b"))
                         .texts("tokenizer.ggml.merges", List.of("ab")),
-                "tokenizer.ggml.merges", "must hold two tokens with a blank between them");
+                "tokenizer.ggml.merges",
+                "must hold two tokens with a blank between them");
     }
 
     @Test
@@ -331,6 +400,8 @@ class GgufTokenizerTest {
     }
 
     private void assertRefused(TestGguf file, String... parts) {
-        assertThatThrownBy(() -> open(file, 300)).isInstanceOf(InvalidFileException.class).hasMessageContainingAll(parts);
+        assertThatThrownBy(() -> open(file, 300))
+                .isInstanceOf(InvalidFileException.class)
+                .hasMessageContainingAll(parts);
     }
 }

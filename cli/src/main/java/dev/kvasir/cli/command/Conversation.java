@@ -48,11 +48,7 @@ final class Conversation {
      * @param kept the first so many of them stay in the cache
      * @param dropped tokens that the cache must forget first
      */
-    record Turn(int[] all, int kept, int dropped) {
-        int[] fresh() {
-            return Arrays.copyOfRange(all, kept, all.length);
-        }
-    }
+    record Turn(int[] all, int kept, int dropped) {}
 
     /** The turn in which the user says {@code text}. */
     Turn say(String text) {

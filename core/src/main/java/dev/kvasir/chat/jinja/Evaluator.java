@@ -61,7 +61,9 @@ final class Evaluator {
     private Map<String, Object> map(Node.MapOf of, Scope scope) {
         Map<String, Object> map = new LinkedHashMap<>();
         for (int i = 0; i < of.keys().size(); i++) {
-            map.put(Values.text(value(of.keys().get(i), scope)), value(of.values().get(i), scope));
+            map.put(
+                    Values.text(value(of.keys().get(i), scope)),
+                    value(of.values().get(i), scope));
         }
         return map;
     }
@@ -83,11 +85,13 @@ final class Evaluator {
 
     private Object item(Object of, Object index, int line) {
         return switch (of) {
-            case List<?> l when Values.isInteger(index) -> {
+            case List<?> l
+            when Values.isInteger(index) -> {
                 int at = place(Values.integer(index), l.size());
                 yield at < 0 ? new Undefined("element " + Values.integer(index)) : l.get(at);
             }
-            case String s when Values.isInteger(index) -> {
+            case String s
+            when Values.isInteger(index) -> {
                 int at = place(Values.integer(index), s.codePointCount(0, s.length()));
                 yield at < 0
                         ? new Undefined("character " + Values.integer(index))
@@ -125,7 +129,9 @@ final class Evaluator {
         for (long i = from; step > 0 ? i < to : i > to; i += step) {
             taken.add(all.get((int) i));
         }
-        return of instanceof String ? Methods.join("", taken, new Given(line, "a slice", List.of(), Map.of()), budget) : taken;
+        return of instanceof String
+                ? Methods.join("", taken, new Given(line, "a slice", List.of(), Map.of()), budget)
+                : taken;
     }
 
     private static long bound(Object value, long otherwise, int line) {
@@ -154,7 +160,8 @@ final class Evaluator {
                     ? n.name()
                     : call.of() instanceof Node.Attribute a ? a.name() : "this";
             throw new TemplateException(
-                    call.line(), "\"" + name + "\" is no function" + (of instanceof Undefined ? ", it is not defined" : ""));
+                    call.line(),
+                    "\"" + name + "\" is no function" + (of instanceof Undefined ? ", it is not defined" : ""));
         }
         return function.call(call.line(), values(call.arguments().places(), scope), named(call.arguments(), scope));
     }

@@ -62,8 +62,7 @@ final class Expressions {
     }
 
     TemplateException unexpected(String expected) {
-        return new TemplateException(
-                peek().line(), "expected " + expected + ", found " + peek().shown());
+        return new TemplateException(peek().line(), "expected " + expected + ", found " + peek().shown());
     }
 
     /** An expression, or several with commas between, which are a list. */
@@ -335,7 +334,8 @@ final class Expressions {
         while (true) {
             int line = peek().line();
             if (skip("|")) {
-                of = new Node.Filter(line, of, expect(Kind.NAME, "a filter's name").text(), optionalArguments());
+                of = new Node.Filter(
+                        line, of, expect(Kind.NAME, "a filter's name").text(), optionalArguments());
             } else if (skip(Kind.NAME, "is")) {
                 boolean negated = skip(Kind.NAME, "not");
                 of = test(line, of);

@@ -8,9 +8,10 @@ import java.util.Map;
 
 /** What may follow {@code |}. */
 final class Filters {
-    private static final String NAMES = "abs, capitalize, count, default, dictsort, first, float, indent, int, items, join,"
-            + " last, length, list, lower, map, max, min, reject, rejectattr, replace, reverse, round, safe, select,"
-            + " selectattr, sort, string, sum, title, tojson, trim, unique, upper";
+    private static final String NAMES =
+            "abs, capitalize, count, default, dictsort, first, float, indent, int, items, join,"
+                    + " last, length, list, lower, map, max, min, reject, rejectattr, replace, reverse, round, safe, select,"
+                    + " selectattr, sort, string, sum, title, tojson, trim, unique, upper";
 
     private final Budget budget;
 
@@ -50,14 +51,10 @@ final class Filters {
             case "replace" ->
                 Methods.replace(
                         Values.text(value), given.text(0), given.text(1), given.integer(2, "count", -1), given, budget);
-            case "items" ->
-                value instanceof Map<?, ?> m ? Methods.items(m) : Values.elements(value, line);
+            case "items" -> value instanceof Map<?, ?> m ? Methods.items(m) : Values.elements(value, line);
             case "dictsort" ->
-                value instanceof Map<?, ?> m
-                        ? sorted(Methods.items(m), false, line)
-                        : wrong(value, given, "a mapping");
-            case "sort" ->
-                sortedBy(Values.elements(value, line), given);
+                value instanceof Map<?, ?> m ? sorted(Methods.items(m), false, line) : wrong(value, given, "a mapping");
+            case "sort" -> sortedBy(Values.elements(value, line), given);
             case "reverse" ->
                 value instanceof String s
                         ? new StringBuilder(s).reverse().toString()
@@ -70,8 +67,7 @@ final class Filters {
                 select(Values.elements(value, line), given, 1, name.equals("selectattr"));
             case "min", "max" -> extreme(Values.elements(value, line), name.equals("min"), line);
             case "sum" -> sum(Values.elements(value, line), given);
-            default ->
-                throw new TemplateException(line, "no filter is called \"" + name + "\": known are " + NAMES);
+            default -> throw new TemplateException(line, "no filter is called \"" + name + "\": known are " + NAMES);
         };
     }
 
@@ -112,7 +108,9 @@ final class Filters {
 
     private static Object decimal(Object value, Given given) {
         try {
-            return Values.isNumber(value) ? Values.number(value) : Double.parseDouble(Values.text(value).strip());
+            return Values.isNumber(value)
+                    ? Values.number(value)
+                    : Double.parseDouble(Values.text(value).strip());
         } catch (NumberFormatException e) {
             return given.get(0, "default", 0.0);
         }
@@ -123,7 +121,9 @@ final class Filters {
             return wrong(value, given, "a number");
         }
         if (name.equals("abs")) {
-            return Values.isInteger(value) ? (Object) Math.abs(Values.integer(value)) : (Object) Math.abs(Values.number(value));
+            return Values.isInteger(value)
+                    ? (Object) Math.abs(Values.integer(value))
+                    : (Object) Math.abs(Values.number(value));
         }
         double scale = Math.pow(10, Math.clamp(given.integer(0, "precision", 0), 0, 15));
         return Math.rint(Values.number(value) * scale) / scale;
@@ -200,7 +200,8 @@ final class Filters {
                     .toList();
         }
         String filter = given.text(0);
-        Given rest = new Given(given.line(), filter, given.places().subList(1, given.places().size()), given.names());
+        Given rest = new Given(
+                given.line(), filter, given.places().subList(1, given.places().size()), given.names());
         List<Object> mapped = new ArrayList<>();
         elements.forEach(e -> mapped.add(apply(e, filter, rest)));
         return mapped;

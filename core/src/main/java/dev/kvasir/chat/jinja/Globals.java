@@ -70,28 +70,26 @@ final class Globals {
     }
 
     private static String field(char field, ZonedDateTime now, int line) {
-        String pattern =
-                switch (field) {
-                    case 'd' -> "dd";
-                    case 'b' -> "MMM";
-                    case 'B' -> "MMMM";
-                    case 'm' -> "MM";
-                    case 'Y' -> "uuuu";
-                    case 'y' -> "uu";
-                    case 'H' -> "HH";
-                    case 'I' -> "hh";
-                    case 'M' -> "mm";
-                    case 'S' -> "ss";
-                    case 'p' -> "a";
-                    case 'A' -> "EEEE";
-                    case 'a' -> "EEE";
-                    case 'j' -> "DDD";
-                    case '%' -> "'%'";
-                    default ->
-                        throw new TemplateException(
-                                line,
-                                "strftime_now knows %a %A %b %B %d %H %I %j %m %M %p %S %y %Y %%, found %" + field);
-                };
+        String pattern = switch (field) {
+            case 'd' -> "dd";
+            case 'b' -> "MMM";
+            case 'B' -> "MMMM";
+            case 'm' -> "MM";
+            case 'Y' -> "uuuu";
+            case 'y' -> "uu";
+            case 'H' -> "HH";
+            case 'I' -> "hh";
+            case 'M' -> "mm";
+            case 'S' -> "ss";
+            case 'p' -> "a";
+            case 'A' -> "EEEE";
+            case 'a' -> "EEE";
+            case 'j' -> "DDD";
+            case '%' -> "'%'";
+            default ->
+                throw new TemplateException(
+                        line, "strftime_now knows %a %A %b %B %d %H %I %j %m %M %p %S %y %Y %%, found %" + field);
+        };
         return now.format(DateTimeFormatter.ofPattern(pattern, Locale.US));
     }
 }

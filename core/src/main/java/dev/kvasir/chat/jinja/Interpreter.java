@@ -61,10 +61,7 @@ final class Interpreter {
             case Node.Macro macro -> scope.set(macro.name(), function(macro, scope));
             case Node.FilterBlock filter -> {
                 Object text = captured(filter.body(), scope.inner());
-                write(
-                        Values.text(evaluator.filter(text, filter.name(), filter.arguments(), line, scope)),
-                        line,
-                        out);
+                write(Values.text(evaluator.filter(text, filter.name(), filter.arguments(), line, scope)), line, out);
             }
             case Node.Group group -> {
                 return body(group.body(), scope, out);
@@ -95,7 +92,8 @@ final class Interpreter {
         List<Object> values = Values.elements(value, line);
         if (values.size() != targets.size()) {
             throw new TemplateException(
-                    line, "expected " + targets.size() + " values for " + String.join(", ", targets) + ", found "
+                    line,
+                    "expected " + targets.size() + " values for " + String.join(", ", targets) + ", found "
                             + values.size());
         }
         for (int i = 0; i < values.size(); i++) {
@@ -166,7 +164,8 @@ final class Interpreter {
                 String name = macro.parameters().get(i);
                 Object given = i < places.size() ? places.get(i) : names.getOrDefault(name, new Undefined(name));
                 boolean missing = i >= places.size() && !names.containsKey(name);
-                Optional<Node.Expr> otherwise = Optional.ofNullable(macro.defaults().get(name));
+                Optional<Node.Expr> otherwise =
+                        Optional.ofNullable(macro.defaults().get(name));
                 inside.set(name, missing && otherwise.isPresent() ? evaluator.value(otherwise.get(), inside) : given);
             }
             String text = captured(macro.body(), inside);

@@ -11,8 +11,7 @@ import java.util.regex.Pattern;
  */
 final class Lexer {
     private static final int MAX_LENGTH = 1 << 20;
-    private static final Pattern NUMBER =
-            Pattern.compile("\\d+(?:_\\d+)*(\\.\\d+)?([eE][+-]?\\d+)?");
+    private static final Pattern NUMBER = Pattern.compile("\\d+(?:_\\d+)*(\\.\\d+)?([eE][+-]?\\d+)?");
     private static final Pattern RAW_END = Pattern.compile("\\{%([-+]?)\\s*endraw\\s*([-+]?)%}");
     private static final Pattern RAW = Pattern.compile("\\{%[-+]?\\s*raw\\s*([-+]?)%}");
     private static final List<String> OPERATORS = List.of(
@@ -56,7 +55,8 @@ final class Lexer {
             char kind = source.charAt(tag + 1);
             if (kind == '#') {
                 comment();
-            } else if (kind == '%' && RAW.matcher(source).region(at, source.length()).lookingAt()) {
+            } else if (kind == '%'
+                    && RAW.matcher(source).region(at, source.length()).lookingAt()) {
                 raw();
             } else {
                 tag(kind);

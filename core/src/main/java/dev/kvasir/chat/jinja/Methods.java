@@ -10,9 +10,28 @@ import java.util.Set;
 /** Python's methods of texts, lists and mappings, those that change nothing. */
 final class Methods {
     private static final Set<String> OF_TEXT = Set.of(
-            "strip", "lstrip", "rstrip", "startswith", "endswith", "split", "rsplit", "splitlines", "upper", "lower",
-            "title", "capitalize", "replace", "find", "rfind", "join", "count", "isdigit", "isalpha", "isspace",
-            "removeprefix", "removesuffix");
+            "strip",
+            "lstrip",
+            "rstrip",
+            "startswith",
+            "endswith",
+            "split",
+            "rsplit",
+            "splitlines",
+            "upper",
+            "lower",
+            "title",
+            "capitalize",
+            "replace",
+            "find",
+            "rfind",
+            "join",
+            "count",
+            "isdigit",
+            "isalpha",
+            "isspace",
+            "removeprefix",
+            "removesuffix");
     private static final Set<String> OF_MAP = Set.of("items", "keys", "values", "get");
     private static final Set<String> OF_LIST = Set.of("index", "count");
 
@@ -21,11 +40,14 @@ final class Methods {
     /** The method of that name of {@code value}. */
     static Optional<Function> of(Object value, String name, Budget budget) {
         return switch (value) {
-            case String s when OF_TEXT.contains(name) ->
+            case String s
+            when OF_TEXT.contains(name) ->
                 Optional.of((line, places, names) -> text(s, name, new Given(line, name, places, names), budget));
-            case Map<?, ?> m when OF_MAP.contains(name) ->
+            case Map<?, ?> m
+            when OF_MAP.contains(name) ->
                 Optional.of((line, places, names) -> map(m, name, new Given(line, name, places, names)));
-            case List<?> l when OF_LIST.contains(name) ->
+            case List<?> l
+            when OF_LIST.contains(name) ->
                 Optional.of((line, places, names) -> list(l, name, new Given(line, name, places, names)));
             default -> Optional.empty();
         };
@@ -54,9 +76,12 @@ final class Methods {
             case "isdigit" -> !s.isEmpty() && s.codePoints().allMatch(Character::isDigit);
             case "isalpha" -> !s.isEmpty() && s.codePoints().allMatch(Character::isLetter);
             case "isspace" -> s.isBlank() && !s.isEmpty();
-            case "removeprefix" -> s.startsWith(given.text(0)) ? s.substring(given.text(0).length()) : s;
+            case "removeprefix" ->
+                s.startsWith(given.text(0)) ? s.substring(given.text(0).length()) : s;
             case "removesuffix" ->
-                s.endsWith(given.text(0)) ? s.substring(0, s.length() - given.text(0).length()) : s;
+                s.endsWith(given.text(0))
+                        ? s.substring(0, s.length() - given.text(0).length())
+                        : s;
             default -> throw new IllegalArgumentException(name);
         };
     }
@@ -83,9 +108,7 @@ final class Methods {
 
     private static boolean stripped(char c, boolean blanks, String chars) {
         // Python's blanks are Java's and the no-break spaces.
-        return blanks
-                ? Character.isWhitespace(c) || Character.isSpaceChar(c) || c == '\u0085'
-                : chars.indexOf(c) >= 0;
+        return blanks ? Character.isWhitespace(c) || Character.isSpaceChar(c) || c == '\u0085' : chars.indexOf(c) >= 0;
     }
 
     private static List<Object> split(String s, Given given, boolean fromEnd, Budget budget) {

@@ -52,8 +52,10 @@ final class Parser {
                     if (!ends.isEmpty()) {
                         throw new TemplateException(
                                 token.line(),
-                                "expected " + String.join(" or ", ends.stream().sorted().toList())
-                                        + " for the block of line " + start + ", found " + token.shown());
+                                "expected "
+                                        + String.join(
+                                                " or ", ends.stream().sorted().toList()) + " for the block of line "
+                                        + start + ", found " + token.shown());
                     }
                     depth--;
                     return body;
@@ -86,9 +88,7 @@ final class Parser {
                 end();
                 yield new Node.Leave(line, name.text().equals("break"));
             }
-            default ->
-                throw new TemplateException(
-                        line, "no block is called " + name.shown() + ": known are " + KNOWN);
+            default -> throw new TemplateException(line, "no block is called " + name.shown() + ": known are " + KNOWN);
         };
     }
 
@@ -116,8 +116,7 @@ final class Parser {
             return new Node.If(line, condition, then, otherwise);
         }
         end();
-        return new Node.If(
-                line, condition, then, next.text().equals("else") ? bodyTo("endif") : List.of());
+        return new Node.If(line, condition, then, next.text().equals("else") ? bodyTo("endif") : List.of());
     }
 
     private Node.Statement forBlock(int line) {

@@ -60,7 +60,8 @@ public final class Template {
                 yield map;
             }
             default ->
-                throw new IllegalArgumentException("a template cannot hold a " + value.getClass().getName());
+                throw new IllegalArgumentException(
+                        "a template cannot hold a " + value.getClass().getName());
         };
     }
 }

@@ -8,9 +8,36 @@ import java.util.Set;
 /** What may follow {@code is}. */
 final class Tests {
     static final Set<String> NAMES = Set.of(
-            "defined", "undefined", "none", "string", "number", "integer", "float", "boolean", "true", "false",
-            "mapping", "iterable", "sequence", "callable", "odd", "even", "divisibleby", "equalto", "eq", "ne", "lt",
-            "lessthan", "le", "gt", "greaterthan", "ge", "in", "sameas", "lower", "upper");
+            "defined",
+            "undefined",
+            "none",
+            "string",
+            "number",
+            "integer",
+            "float",
+            "boolean",
+            "true",
+            "false",
+            "mapping",
+            "iterable",
+            "sequence",
+            "callable",
+            "odd",
+            "even",
+            "divisibleby",
+            "equalto",
+            "eq",
+            "ne",
+            "lt",
+            "lessthan",
+            "le",
+            "gt",
+            "greaterthan",
+            "ge",
+            "in",
+            "sameas",
+            "lower",
+            "upper");
 
     private Tests() {}
 
@@ -43,14 +70,14 @@ final class Tests {
             case "gt", "greaterthan" -> Values.compare(value, given.required(0), given.line()) > 0;
             case "ge" -> Values.compare(value, given.required(0), given.line()) >= 0;
             case "in" -> Values.contains(given.required(0), value, given.line());
-            case "sameas" ->
-                value.getClass() == given.required(0).getClass() && Values.equal(value, given.required(0));
+            case "sameas" -> value.getClass() == given.required(0).getClass() && Values.equal(value, given.required(0));
             case "lower" -> Values.text(value).equals(Values.text(value).toLowerCase(Locale.ROOT));
             case "upper" -> Values.text(value).equals(Values.text(value).toUpperCase(Locale.ROOT));
             default ->
                 throw new TemplateException(
                         given.line(),
-                        "no test is called \"" + name + "\": known are " + String.join(", ", NAMES.stream().sorted().toList()));
+                        "no test is called \"" + name + "\": known are "
+                                + String.join(", ", NAMES.stream().sorted().toList()));
         };
     }
 

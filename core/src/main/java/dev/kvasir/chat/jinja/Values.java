@@ -60,8 +60,8 @@ final class Values {
         }
         if (a instanceof Map<?, ?> x && b instanceof Map<?, ?> y) {
             return x.size() == y.size()
-                    && x.entrySet().stream().allMatch(e -> y.containsKey(e.getKey())
-                            && equal(e.getValue(), y.get(e.getKey())));
+                    && x.entrySet().stream()
+                            .allMatch(e -> y.containsKey(e.getKey()) && equal(e.getValue(), y.get(e.getKey())));
         }
         return a instanceof Undefined ? b instanceof Undefined : a.equals(b);
     }
@@ -93,7 +93,8 @@ final class Values {
         return switch (value) {
             case List<?> l -> new ArrayList<>(l);
             case Map<?, ?> m -> new ArrayList<>(m.keySet());
-            case String s -> s.codePoints().mapToObj(c -> (Object) Character.toString(c)).toList();
+            case String s ->
+                s.codePoints().mapToObj(c -> (Object) Character.toString(c)).toList();
             case Undefined u -> List.of();
             default -> throw new TemplateException(line, type(value) + " has no elements");
         };
