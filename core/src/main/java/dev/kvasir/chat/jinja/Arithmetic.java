@@ -37,7 +37,7 @@ final class Arithmetic {
 
     private static Object power(long a, long b) {
         if (b < 0) {
-            return Math.pow(a, b);
+            return Math.pow((double) a, (double) b);
         }
         long result = 1;
         if (a == 0 || a == 1 || a == -1) {

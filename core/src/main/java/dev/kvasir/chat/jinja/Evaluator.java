@@ -99,7 +99,7 @@ final class Evaluator {
             }
             case Map<?, ?> m when m.containsKey(index) -> m.get(index);
             default -> {
-                if (of instanceof Undefined || of == None.NONE && !(index instanceof String)) {
+                if (of instanceof Undefined || (of == None.NONE && !(index instanceof String))) {
                     throw new TemplateException(line, Values.type(of) + " has no elements");
                 }
                 yield index instanceof String name ? attribute(of, name, line) : new Undefined(Values.text(index));
