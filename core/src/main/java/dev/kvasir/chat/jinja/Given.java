@@ -27,7 +27,10 @@ record Given(int line, String what, List<Object> places, Map<String, Object> nam
     }
 
     String text(int place) {
-        return required(place) instanceof String s ? s : wrong(required(place), "a text");
+        if (required(place) instanceof String s) {
+            return s;
+        }
+        throw wrong(required(place), "a text");
     }
 
     int integer(int place, String name, int otherwise) {
@@ -35,10 +38,10 @@ record Given(int line, String what, List<Object> places, Map<String, Object> nam
         if (Values.isInteger(value) && Math.abs(Values.integer(value)) <= Integer.MAX_VALUE) {
             return (int) Values.integer(value);
         }
-        return wrong(value, "an integer");
+        throw wrong(value, "an integer");
     }
 
-    private <T> T wrong(Object found, String wanted) {
-        throw new TemplateException(line, what + " wants " + wanted + ", found " + Values.type(found));
+    private TemplateException wrong(Object found, String wanted) {
+        return new TemplateException(line, what + " wants " + wanted + ", found " + Values.type(found));
     }
 }
