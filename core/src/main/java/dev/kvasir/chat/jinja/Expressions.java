@@ -244,43 +244,49 @@ final class Expressions {
     }
 
     private Node.Expr bracket(Token open) {
-        switch (open.text()) {
-            case "(" -> {
-                if (skip(")")) {
-                    return new Node.ListOf(open.line(), List.of());
-                }
-                Node.Expr inner = tuple();
-                expect(")");
-                return inner;
-            }
-            case "[" -> {
-                List<Node.Expr> items = new ArrayList<>();
-                while (!skip("]")) {
-                    items.add(expression());
-                    if (!peek().is(Kind.OPERATOR, "]")) {
-                        expect(",");
-                    }
-                }
-                return new Node.ListOf(open.line(), items);
-            }
-            case "{" -> {
-                List<Node.Expr> keys = new ArrayList<>();
-                List<Node.Expr> values = new ArrayList<>();
-                while (!skip("}")) {
-                    keys.add(expression());
-                    expect(":");
-                    values.add(expression());
-                    if (!peek().is(Kind.OPERATOR, "}")) {
-                        expect(",");
-                    }
-                }
-                return new Node.MapOf(open.line(), keys, values);
-            }
+        return switch (open.text()) {
+            case "(" -> parenthesis(open);
+            case "[" -> list(open);
+            case "{" -> map(open);
             default -> {
                 at--;
                 throw unexpected("a value");
             }
+        };
+    }
+
+    private Node.Expr parenthesis(Token open) {
+        if (skip(")")) {
+            return new Node.ListOf(open.line(), List.of());
         }
+        Node.Expr inner = tuple();
+        expect(")");
+        return inner;
+    }
+
+    private Node.Expr list(Token open) {
+        List<Node.Expr> items = new ArrayList<>();
+        while (!skip("]")) {
+            items.add(expression());
+            if (!peek().is(Kind.OPERATOR, "]")) {
+                expect(",");
+            }
+        }
+        return new Node.ListOf(open.line(), items);
+    }
+
+    private Node.Expr map(Token open) {
+        List<Node.Expr> keys = new ArrayList<>();
+        List<Node.Expr> values = new ArrayList<>();
+        while (!skip("}")) {
+            keys.add(expression());
+            expect(":");
+            values.add(expression());
+            if (!peek().is(Kind.OPERATOR, "}")) {
+                expect(",");
+            }
+        }
+        return new Node.MapOf(open.line(), keys, values);
     }
 
     private Node.Expr postfix(Node.Expr start) {
@@ -323,7 +329,7 @@ final class Expressions {
         if (part > 0) {
             return new Node.Slice(line, of, parts[0], parts[1], parts[2]);
         }
-        if (parts[0] == none) {
+        if (parts[0].equals(none)) {
             throw new TemplateException(line, "expected an index in the brackets, found none");
         }
         return new Node.Item(line, of, parts[0]);

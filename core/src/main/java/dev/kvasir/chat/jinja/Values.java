@@ -45,7 +45,7 @@ final class Values {
 
     static boolean equal(Object a, Object b) {
         if (isNumber(a) && isNumber(b)) {
-            return isInteger(a) && isInteger(b) ? integer(a) == integer(b) : number(a) == number(b);
+            return (isInteger(a) && isInteger(b)) ? integer(a) == integer(b) : number(a) == number(b);
         }
         if (a instanceof List<?> x && b instanceof List<?> y) {
             if (x.size() != y.size()) {
