@@ -291,6 +291,7 @@ class GgufModelTest {
                 .isInstanceOf(InvalidFileException.class)
                 .hasMessageStartingWith(path + ": ")
                 .hasMessageContaining(message)
-                .satisfies(e -> assertThat(e.getMessage().lines()).hasSize(1));
+                .satisfies(
+                        e -> assertThat(String.valueOf(e.getMessage()).lines()).hasSize(1));
     }
 }
