@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -191,7 +192,7 @@ class GgufTokenizerTest {
                     if (part > 0) {
                         expected.add(tokens.size() - 1);
                     }
-                    for (String piece : cut(between[part], PATTERNS.get(pre))) {
+                    for (String piece : cut(between[part], Objects.requireNonNull(PATTERNS.get(pre)))) {
                         mergedByRank(piece).forEach(token -> expected.add(tokens.indexOf(token)));
                     }
                 }
@@ -243,8 +244,8 @@ class GgufTokenizerTest {
     // ---- SentencePiece BPE ------------------------------------------------------------------------------------------
 
     /** Unknown, control, bytes, characters and longer pieces with random scores: longer pieces are no better than short ones. */
-    private TreeMap<String, Float> sentencePieces() {
-        TreeMap<String, Float> scores = new TreeMap<>();
+    private Map<String, Float> sentencePieces() {
+        Map<String, Float> scores = new TreeMap<>();
         for (String character :
                 List.of("\u2581", "t", "h", "e", "i", "n", "r", "x", "a", "A", "2", "!", "\u00e9", "\u65e5")) {
             scores.put(character, -1000f - scores.size());
@@ -289,7 +290,8 @@ class GgufTokenizerTest {
             int best = -1;
             for (int i = 0; i + 1 < parts.size(); i++) {
                 Float score = scores.get(parts.get(i) + parts.get(i + 1));
-                if (score != null && (best < 0 || score > scores.get(parts.get(best) + parts.get(best + 1)))) {
+                if (score != null
+                        && (best < 0 || score > scores.getOrDefault(parts.get(best) + parts.get(best + 1), 0f))) {
                     best = i;
                 }
             }
@@ -314,7 +316,7 @@ class GgufTokenizerTest {
     @Test
     void piecesAreMergedByScore() throws IOException {
         for (int trial = 0; trial < 10; trial++) {
-            TreeMap<String, Float> pieces = sentencePieces();
+            Map<String, Float> pieces = sentencePieces();
             List<String> tokens = new ArrayList<>(List.of("<unk>", "<s>", "</s>"));
             for (int b = 0; b < 256; b++) {
                 tokens.add(String.format("<0x%02X>", b));

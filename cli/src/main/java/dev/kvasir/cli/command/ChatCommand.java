@@ -64,7 +64,9 @@ public final class ChatCommand implements Callable<Integer> {
             Optional<ChatTemplate> template = noTemplate ? Optional.empty() : session.chatTemplate();
             if (system.isPresent() && template.isEmpty()) {
                 throw new UsageException("--system needs a chat template: "
-                        + (noTemplate ? "--no-template is given" : session.model().name() + " has none"));
+                        + (noTemplate
+                                ? "--no-template is given"
+                                : session.model().name() + " has none"));
             }
             try (Chat chat = new Chat(session, cache.spec(), sampling, terminal, template, system)) {
                 chat.run();
