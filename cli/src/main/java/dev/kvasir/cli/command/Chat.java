@@ -136,15 +136,15 @@ final class Chat implements AutoCloseable {
         }
         if (turn.dropped() <= cache.rollbackLimit()) {
             cache.rollback(turn.dropped());
-            say("[the template writes the past anew: the last " + turn.dropped() + " tokens were taken back]");
+            say("[the past reads otherwise now: the last " + turn.dropped() + " tokens were taken back]");
             return turn.kept();
         }
         if (turns.goesOn()) {
-            throw new KvasirException("the template writes the past anew, and cache " + cache.spec()
-                    + " cannot take back " + turn.dropped() + " tokens: /reset starts over");
+            throw new KvasirException("the past reads otherwise now, and cache " + cache.spec() + " cannot take back "
+                    + turn.dropped() + " tokens: /reset starts over");
         }
         swap(session.newCache(spec));
-        say("[the template writes the past anew: the cache is built again]");
+        say("[the past reads otherwise now: the cache is built again]");
         return 0;
     }
 
