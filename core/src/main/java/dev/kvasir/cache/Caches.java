@@ -35,7 +35,7 @@ import dev.kvasir.cache.method.vidkv.VidKvCache;
 import dev.kvasir.cache.method.xquant.XQuantCache;
 import dev.kvasir.cache.method.xquant.XQuantClCache;
 import dev.kvasir.cache.method.zipcache.ZipCache;
-import dev.kvasir.cache.method.zipcache.ZipVlCache;
+import dev.kvasir.cache.method.zipvl.ZipVlCache;
 import dev.kvasir.cache.selection.Policy;
 import dev.kvasir.tensor.Workers;
 import java.io.IOException;

@@ -1,5 +1,7 @@
 package dev.kvasir.cache.selection;
 
+import java.util.Arrays;
+
 /** Orders of importance. */
 public final class Ranks {
     private Ranks() {}
@@ -8,6 +10,20 @@ public final class Ranks {
     public static long rank(float score, int position) {
         // Bits of floats that are not negative are in their order.
         return (long) Float.floatToRawIntBits(Math.max(0f, score)) << 32 | position;
+    }
+
+    /** The {@code wanted} highest scores, which are at least 0; of equal ones those of the lower index. */
+    public static boolean[] highest(float[] scores, int wanted) {
+        long[] ranks = new long[scores.length];
+        for (int i = 0; i < ranks.length; i++) {
+            ranks[i] = ((long) Float.floatToRawIntBits(scores[i]) << 32) | (ranks.length - 1 - i);
+        }
+        Arrays.sort(ranks);
+        boolean[] high = new boolean[scores.length];
+        for (int i = ranks.length - wanted; i < ranks.length; i++) {
+            high[ranks.length - 1 - (int) ranks[i]] = true;
+        }
+        return high;
     }
 
     /** The number that would be at {@code index} if the first {@code count} were sorted; reorders them. */

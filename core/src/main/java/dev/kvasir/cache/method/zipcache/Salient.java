@@ -2,7 +2,8 @@ package dev.kvasir.cache.method.zipcache;
 
 import dev.kvasir.cache.importance.ColumnSums;
 import dev.kvasir.cache.importance.ProbeRows;
-import java.util.Arrays;
+import dev.kvasir.cache.segment.SegmentTail;
+import dev.kvasir.cache.selection.Ranks;
 import java.util.SplittableRandom;
 
 /** Which of the tokens that become a segment are salient. */
@@ -17,7 +18,7 @@ final class Salient {
      * @param count tokens of the step
      * @return {@code [selections][tail + count]}
      */
-    static boolean[][] choose(ZipPlan plan, int first, ZipTail tail, int count, ColumnSums sums, ProbeRows probes) {
+    static boolean[][] choose(ZipPlan plan, int first, SegmentTail tail, int count, ColumnSums sums, ProbeRows probes) {
         int stored = tail.size();
         int tokens = stored + count;
         int[] seen = new int[tokens];
@@ -26,10 +27,10 @@ final class Salient {
             after += i >= stored && probes.wants(i - stored) ? 1 : 0;
             seen[i] = after + (i < stored ? tail.seen(i) : 0);
         }
-        int heads = plan.shape().kvHeads();
-        float[][] scores = new float[plan.selections()][tokens];
+        int heads = plan.layout().shape().kvHeads();
+        float[][] scores = new float[plan.layout().selections()][tokens];
         for (int kvHead = 0; kvHead < heads; kvHead++) {
-            float[] row = scores[plan.selections() == 1 ? 0 : kvHead];
+            float[] row = scores[plan.layout().selections() == 1 ? 0 : kvHead];
             for (int i = 0; i < tokens; i++) {
                 float sum = i < stored ? tail.sum(kvHead, i) : sums.own(kvHead, i - stored);
                 row[i] += switch (plan.saliency()) {
@@ -41,26 +42,12 @@ final class Salient {
         }
         boolean[][] chosen = new boolean[scores.length][];
         for (int row = 0; row < chosen.length; row++) {
-            chosen[row] = highest(scores[row], plan.highSize(tokens));
+            chosen[row] = Ranks.highest(scores[row], plan.highSize(tokens));
         }
         return chosen;
     }
 
     private static float random(int seed, int position, int kvHead) {
         return (float) new SplittableRandom(seed * 0x9e3779b97f4a7c15L + position * 31L + kvHead).nextDouble();
-    }
-
-    /** The {@code wanted} highest scores, which are at least 0; of equal ones those of the lower index. */
-    static boolean[] highest(float[] scores, int wanted) {
-        long[] ranks = new long[scores.length];
-        for (int i = 0; i < ranks.length; i++) {
-            ranks[i] = ((long) Float.floatToRawIntBits(scores[i]) << 32) | (ranks.length - 1 - i);
-        }
-        Arrays.sort(ranks);
-        boolean[] high = new boolean[scores.length];
-        for (int i = ranks.length - wanted; i < ranks.length; i++) {
-            high[ranks.length - 1 - (int) ranks[i]] = true;
-        }
-        return high;
     }
 }

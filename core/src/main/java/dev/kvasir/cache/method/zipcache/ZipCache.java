@@ -114,7 +114,7 @@ public final class ZipCache implements CacheMethod {
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
         ZipPlan plan = new ZipPlan(settings, shape);
-        return tokens > 1 || (plan.interval() == 1 && tokens == 1)
+        return tokens > 1 || (plan.layout().interval() == 1 && tokens == 1)
                 ? plan.bytes(List.of(tokens), 0)
                 : plan.bytes(List.of(), tokens);
     }

@@ -1,6 +1,5 @@
 package dev.kvasir.cache.method.zipcache;
 
-import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
@@ -11,15 +10,16 @@ import dev.kvasir.cache.importance.ColumnSums;
 import dev.kvasir.cache.importance.ProbeRows;
 import dev.kvasir.cache.importance.StepRows;
 import dev.kvasir.cache.kernel.Kernels;
-import dev.kvasir.cache.store.KeyChain;
+import dev.kvasir.cache.segment.Segment;
+import dev.kvasir.cache.segment.SegmentFlush;
+import dev.kvasir.cache.segment.SegmentTail;
+import dev.kvasir.cache.segment.Segments;
 import dev.kvasir.cache.store.KeyReader;
 import dev.kvasir.cache.store.Scratch;
-import dev.kvasir.cache.store.ValueChain;
 import dev.kvasir.cache.store.ValueReader;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -32,113 +32,84 @@ import org.jspecify.annotations.Nullable;
  */
 final class ZipLayer implements SingleLayer {
     private final ZipPlan plan;
-    private final PagePool pool;
-    private final Kernels kernels;
-    private final List<ZipSegment> segments = new ArrayList<>();
-    private final ZipTail tail;
+    private final Segments segments;
+    private final SegmentTail tail;
     private final ProbeRows probes;
     private final ColumnSums sums;
     private final Optional<WeightObserver> observer;
-    private final List<List<KeyReader>> keyParts = new ArrayList<>();
-    private final List<List<ValueReader>> valueParts = new ArrayList<>();
-    private final List<KeyChain> keys = new ArrayList<>();
-    private final List<ValueChain> values = new ArrayList<>();
-    /** Tokens of all segments. */
-    private int sealed;
 
     /** Pages reserved for the segment that the coming step makes. */
-    private @Nullable ZipSegment coming;
+    private @Nullable Segment coming;
 
     // The step at hand.
     private final StepRows step;
-    private @Nullable ZipFlush flush;
+    private @Nullable SegmentFlush flush;
 
     ZipLayer(ZipPlan plan, PagePool pool, Kernels kernels) {
-        this(plan, pool, kernels, List.of(), new ZipTail(plan, pool, kernels));
+        this(plan, new Segments(plan.layout(), pool, kernels));
     }
 
-    private ZipLayer(ZipPlan plan, PagePool pool, Kernels kernels, List<ZipSegment> sealedSegments, ZipTail tail) {
+    private ZipLayer(ZipPlan plan, Segments segments) {
         this.plan = plan;
-        this.pool = pool;
-        this.kernels = kernels;
-        this.tail = tail;
-        step = new StepRows(plan.shape().kvHeads(), plan.shape().headDim());
-        segments.addAll(sealedSegments);
+        this.segments = segments;
+        tail = segments.tail();
+        int heads = plan.layout().shape().kvHeads();
+        step = new StepRows(heads, plan.layout().shape().headDim());
         probes = plan.probes();
         sums = new ColumnSums(
-                plan.shape().kvHeads(),
+                heads,
                 probes,
-                (kvHead, slot, weights, offset, count) -> tail.add(kvHead, slot - sealed, weights, offset, count));
+                (kvHead, slot, weights, offset, count) ->
+                        tail.add(kvHead, slot - segments.sealed(), weights, offset, count));
         observer = Optional.of(sums);
-        for (int kvHead = 0; kvHead < plan.shape().kvHeads(); kvHead++) {
-            keyParts.add(new ArrayList<>());
-            valueParts.add(new ArrayList<>());
-            keys.add(KeyChain.ofPlainQueries(plan.shape().headDim(), keyParts.get(kvHead)));
-            values.add(new ValueChain(valueParts.get(kvHead)));
-        }
-        rechain();
     }
 
-    private void rechain() {
-        sealed = 0;
-        for (ZipSegment segment : segments) {
-            sealed += segment.tokens();
-        }
-        for (int kvHead = 0; kvHead < keys.size(); kvHead++) {
-            keyParts.get(kvHead).clear();
-            valueParts.get(kvHead).clear();
-            for (ZipSegment segment : segments) {
-                segment.addKeys(kvHead, keyParts.get(kvHead));
-                valueParts.get(kvHead).add(segment.values(kvHead));
-            }
-            keyParts.get(kvHead).add(tail.keys(kvHead));
-            valueParts.get(kvHead).add(tail.values(kvHead));
-        }
+    List<Segment> segments() {
+        return segments.list();
     }
 
-    List<ZipSegment> segments() {
-        return segments;
-    }
-
-    ZipTail tail() {
+    SegmentTail tail() {
         return tail;
     }
 
     @Override
     public int size() {
-        return sealed + tail.size();
+        return segments.size();
     }
 
     @Override
     public KeyReader keys(int kvHead) {
-        return keys.get(kvHead);
+        return segments.keys(kvHead);
     }
 
     @Override
     public ValueReader values(int kvHead) {
-        return values.get(kvHead);
+        return segments.values(kvHead);
     }
 
     @Override
     public Optional<WeightObserver> observer() {
         probes.expect(tail.size());
-        sums.expect(size(), sealed);
+        sums.expect(size(), segments.sealed());
         return observer;
     }
 
     private boolean flushes(int count) {
-        return (size() == 0 && count > 1) || tail.size() + count >= plan.interval();
+        return (size() == 0 && count > 1)
+                || tail.size() + count >= plan.layout().interval();
     }
 
     /** Tokens of the segment that a flush now would make. */
     private int flushed(int count) {
-        return tail.size() + count + (plan.requantizesAll() ? sealed : 0);
+        return tail.size() + count + (plan.requantizesAll() ? segments.sealed() : 0);
     }
 
     private int flushedHigh(int count) {
         int high = plan.highSize(tail.size() + count);
-        for (int i = 0; plan.requantizesAll() && i < segments.size(); i++) {
-            high += segments.get(i).highTokens();
+        if (plan.requantizesAll()) {
+            for (Segment segment : segments.list()) {
+                high += segment.highTokens();
+            }
         }
         return high;
     }
@@ -159,7 +130,7 @@ final class ZipLayer implements SingleLayer {
         int tokens = flushed(count);
         return isComing(tokens)
                 ? wanted
-                : wanted + new ZipSegment(plan, tokens, flushedHigh(count), pool, kernels).wantedBytes();
+                : wanted + segments.make(tokens, flushedHigh(count)).wantedBytes();
     }
 
     @Override
@@ -176,7 +147,7 @@ final class ZipLayer implements SingleLayer {
         }
         if (!isComing(flushed(count))) {
             dropComing();
-            ZipSegment segment = new ZipSegment(plan, flushed(count), flushedHigh(count), pool, kernels);
+            Segment segment = segments.make(flushed(count), flushedHigh(count));
             segment.reserve(claim);
             coming = segment;
         }
@@ -192,10 +163,11 @@ final class ZipLayer implements SingleLayer {
     @Override
     public void begin(TokenStates states, Queries queries) {
         step.take(states, size());
-        ZipSegment segment = coming;
+        Segment segment = coming;
         if (flushes(step.count()) && segment != null) {
-            boolean[][] chosen = Salient.choose(plan, sealed, tail, step.count(), sums, probes);
-            flush = new ZipFlush(plan, segment, plan.requantizesAll() ? segments : List.of(), tail, step, chosen);
+            boolean[][] chosen = Salient.choose(plan, segments.sealed(), tail, step.count(), sums, probes);
+            flush = new SegmentFlush(
+                    plan.layout(), segment, plan.requantizesAll() ? segments.list() : List.of(), tail, step, chosen);
         } else {
             gather();
         }
@@ -204,7 +176,7 @@ final class ZipLayer implements SingleLayer {
     /** Keeps what the step's probes gave to the step's own tokens, and counts the probes. */
     private void gather() {
         for (int t = 0; t < step.count(); t++) {
-            for (int kvHead = 0; kvHead < keys.size(); kvHead++) {
+            for (int kvHead = 0; kvHead < step.kvHeads(); kvHead++) {
                 tail.open(tail.size() + t, kvHead, sums.own(kvHead, t));
             }
         }
@@ -217,7 +189,7 @@ final class ZipLayer implements SingleLayer {
 
     @Override
     public int appendParts() {
-        return flush == null ? keys.size() : flush.parts();
+        return flush == null ? step.kvHeads() : flush.parts();
     }
 
     @Override
@@ -231,17 +203,11 @@ final class ZipLayer implements SingleLayer {
 
     @Override
     public void end() {
-        ZipSegment segment = coming;
+        Segment segment = coming;
         if (flush != null && segment != null) {
-            if (plan.requantizesAll()) {
-                segments.forEach(ZipSegment::release);
-                segments.clear();
-            }
-            segments.add(segment);
-            tail.truncate(0);
+            segments.seal(segment, plan.requantizesAll());
             coming = null;
             flush = null;
-            rechain();
         }
         dropComing();
         step.clear();
@@ -250,78 +216,44 @@ final class ZipLayer implements SingleLayer {
     /** Segments stay, and so does what a probe gave: tokens since then can be taken back. */
     @Override
     public int smallestSize() {
-        return sealed + tail.traced();
+        return segments.sealed() + tail.traced();
     }
 
     @Override
     public void truncate(int size) {
         dropComing();
-        if (size < size()) {
-            tail.truncate(size - sealed);
-        }
+        segments.truncate(size);
     }
 
     @Override
     public Footprint footprint() {
-        Footprint sum = tail.footprint();
-        for (ZipSegment segment : segments) {
-            sum = sum.plus(segment.footprint());
-        }
+        Footprint sum = segments.footprint();
         return coming == null ? sum : sum.plus(coming.footprint());
     }
 
     @Override
     public ZipLayer fork() {
-        return new ZipLayer(
-                plan, pool, kernels, segments.stream().map(ZipSegment::fork).toList(), tail.fork());
+        return new ZipLayer(plan, segments.fork());
     }
 
     @Override
     public void write(DataOutput out) throws IOException {
-        out.writeInt(segments.size());
-        for (ZipSegment segment : segments) {
-            out.writeInt(segment.tokens());
-            out.writeInt(segment.highTokens());
-            segment.write(out);
-        }
-        tail.write(out);
+        segments.write(out);
     }
 
+    /** Requantized segments are joined from several, each rounded by itself, so their shares are not the plan's. */
     @Override
     public void read(DataInput in, int size) throws IOException {
-        int count = bounded("segments", in.readInt(), 0, size);
-        int left = size;
-        for (int i = 0; i < count; i++) {
-            int tokens = bounded("tokens of a segment", in.readInt(), 1, Math.min(left, Integer.MAX_VALUE / 2));
-            int expected = plan.highSize(tokens);
-            // Requantized segments are joined from several, each rounded by itself.
-            int high = bounded(
-                    "salient tokens",
-                    in.readInt(),
-                    plan.requantizesAll() ? 0 : expected,
-                    plan.requantizesAll() ? tokens : expected);
-            ZipSegment segment = new ZipSegment(plan, tokens, high, pool, kernels);
-            segments.add(segment);
-            segment.read(in);
-            left -= tokens;
-        }
-        tail.read(in, bounded("tokens after the segments", left, 0, plan.interval() - 1));
-        rechain();
-    }
-
-    private static int bounded(String what, int found, int from, int to) {
-        if (found < from || found > to) {
-            throw new CacheFileException(what + ": found " + found + ", allowed are " + from + " to " + to);
-        }
-        return found;
+        segments.read(
+                in,
+                size,
+                plan.requantizesAll() ? tokens -> 0 : plan::highSize,
+                plan.requantizesAll() ? tokens -> tokens : plan::highSize);
     }
 
     @Override
     public void release() {
         dropComing();
-        segments.forEach(ZipSegment::release);
-        segments.clear();
-        tail.release();
-        rechain();
+        segments.release();
     }
 }

@@ -16,6 +16,7 @@ import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Steps;
 import dev.kvasir.cache.attention.SequenceCache;
 import dev.kvasir.cache.importance.ProbeRows;
+import dev.kvasir.cache.segment.Segment;
 import dev.kvasir.tensor.Workers;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -99,7 +100,7 @@ final class ZipCacheTest {
 
     private static List<Boolean> selection(SequenceCache cache, int kvHead) {
         List<Boolean> all = new ArrayList<>();
-        for (ZipSegment segment : layer(cache).segments()) {
+        for (Segment segment : layer(cache).segments()) {
             for (int t = 0; t < segment.tokens(); t++) {
                 all.add(segment.isHigh(kvHead, t));
             }
@@ -157,8 +158,8 @@ final class ZipCacheTest {
                 assertThat(layer(cache).tail().size()).isEqualTo(i % 100);
                 assertThat(layer(cache).segments()).hasSize(1 + i / 100);
             }
-            assertThat(layer(cache).segments().stream().map(ZipSegment::tokens)).containsExactly(250, 100, 100);
-            assertThat(layer(cache).segments().stream().map(ZipSegment::highTokens))
+            assertThat(layer(cache).segments().stream().map(Segment::tokens)).containsExactly(250, 100, 100);
+            assertThat(layer(cache).segments().stream().map(Segment::highTokens))
                     .containsExactly(150, 60, 60);
         }
     }
@@ -173,7 +174,7 @@ final class ZipCacheTest {
         }
     }
 
-    private static byte[] content(ZipSegment segment) throws IOException {
+    private static byte[] content(Segment segment) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         segment.write(new DataOutputStream(bytes));
         return bytes.toByteArray();

@@ -2,6 +2,8 @@ package dev.kvasir.cache.method.zipcache;
 
 import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.Steps;
+import dev.kvasir.cache.segment.Segment;
+import dev.kvasir.cache.segment.SegmentSet;
 import dev.kvasir.cache.store.Scratch;
 
 /** Reads a layer element by element, as its layouts define it and without any kernel's help. */
@@ -14,13 +16,13 @@ final class ZipContents {
         float[][][] all = new float[2][layer.size()][d];
         Scratch scratch = new Scratch();
         int at = 0;
-        for (ZipSegment segment : layer.segments()) {
+        for (Segment segment : layer.segments()) {
             float[] factors = segment.factors();
             float[] row = new float[shape.kvHeads() * d];
             int high = 0;
             for (int t = 0; t < segment.tokens(); t++) {
                 boolean isHigh = segment.isHigh(kvHead, t);
-                ZipSet set = (isHigh ? segment.high() : segment.low()).orElseThrow();
+                SegmentSet set = (isHigh ? segment.high() : segment.low()).orElseThrow();
                 int slot = isHigh ? high++ : t - high;
                 set.keyStore(kvHead).row(slot, all[0][at + t], 0, scratch);
                 set.valueStore().row(slot, row, 0, scratch);

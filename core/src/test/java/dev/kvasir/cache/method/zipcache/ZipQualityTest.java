@@ -11,6 +11,10 @@ import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Steps;
 import dev.kvasir.cache.attention.SequenceCache;
 import dev.kvasir.cache.kernel.Kernels;
+import dev.kvasir.cache.segment.Segment;
+import dev.kvasir.cache.segment.SegmentRows;
+import dev.kvasir.cache.segment.SegmentSet;
+import dev.kvasir.cache.selection.Ranks;
 import dev.kvasir.cache.store.Scratch;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -26,12 +30,12 @@ final class ZipQualityTest {
     private final Random random = new Random(8);
 
     /** Rows {@code [tokens][kvHeads * headDim]} for keys and values, quantized as one segment. */
-    private record Quantized(ZipPlan plan, ZipSegment segment, float[][] keys, float[][] values) {
+    private record Quantized(ZipPlan plan, Segment segment, float[][] keys, float[][] values) {
         /** Relative squared error of the values. */
         double valueError() {
             double error = 0;
             double norm = 0;
-            for (int h = 0; h < plan.shape().kvHeads(); h++) {
+            for (int h = 0; h < plan.layout().shape().kvHeads(); h++) {
                 for (int t = 0; t < values.length; t++) {
                     float[] row = row(false, h, t);
                     for (int c = 0; c < row.length; c++) {
@@ -46,19 +50,19 @@ final class ZipQualityTest {
 
         /** What a token's key or value is stored as. */
         float[] row(boolean key, int kvHead, int token) {
-            int d = plan.shape().headDim();
+            int d = plan.layout().shape().headDim();
             boolean high = segment.isHigh(kvHead, token);
             int slot = 0;
             for (int t = 0; t < token; t++) {
                 slot += segment.isHigh(kvHead, t) == high ? 1 : 0;
             }
-            ZipSet set = (high ? segment.high() : segment.low()).orElseThrow();
+            SegmentSet set = (high ? segment.high() : segment.low()).orElseThrow();
             float[] row = new float[d];
             if (key) {
                 set.keyStore(kvHead).row(slot, row, 0, new Scratch());
                 return row;
             }
-            float[] all = new float[plan.channels()];
+            float[] all = new float[plan.layout().channels()];
             set.valueStore().row(slot, all, 0, new Scratch());
             float[] factors = segment.factors();
             for (int c = 0; c < d; c++) {
@@ -73,18 +77,18 @@ final class ZipQualityTest {
         int n = keys.length;
         int high = plan.highSize(n);
         PagePool pool = Steps.pool();
-        ZipSegment segment = new ZipSegment(plan, n, high, pool, Kernels.best());
+        Segment segment = new Segment(plan.layout(), n, high, pool, Kernels.best());
         try (PagePool.Claim claim = pool.claim(segment.wantedBytes())) {
             segment.reserve(claim);
         }
         float[] scores = new float[n];
-        boolean[][] chosen = new boolean[plan.selections()][];
-        int[][][] members = new int[2][plan.selections()][];
+        boolean[][] chosen = new boolean[plan.layout().selections()][];
+        int[][][] members = new int[2][plan.layout().selections()][];
         for (int h = 0; h < chosen.length; h++) {
             for (int t = 0; t < n; t++) {
                 scores[t] = random.nextFloat();
             }
-            chosen[h] = Salient.highest(scores, high);
+            chosen[h] = Ranks.highest(scores, high);
             List<Integer> highs = new ArrayList<>();
             List<Integer> lows = new ArrayList<>();
             for (int t = 0; t < n; t++) {
@@ -156,7 +160,7 @@ final class ZipQualityTest {
         for (int h = 0; h < 2; h++) {
             for (int t = 0; t < 131; t++) {
                 boolean high = made.segment().isHigh(h, t);
-                int most = (1 << plan.bits(high)) - 1;
+                int most = (1 << plan.layout().bits(high)) - 1;
                 float[] key = made.row(true, h, t);
                 float[] value = made.row(false, h, t);
                 for (int c = 0; c < 64; c++) {
@@ -235,8 +239,8 @@ final class ZipQualityTest {
         assertThat(cst).isLessThan(tokenwise / 10);
         ZipPlan separated = new ZipPlan(Steps.settings("zipcache(1)"), shape);
         ZipPlan grouped = new ZipPlan(Steps.settings("zipcache(1, v_scheme=group)"), shape);
-        long own = separated.values(4, 256).scaleBytes() + 2 * 1024;
-        assertThat(own * 10).isLessThan(grouped.values(4, 256).scaleBytes());
+        long own = separated.layout().values(4, 256).scaleBytes() + 2 * 1024;
+        assertThat(own * 10).isLessThan(grouped.layout().values(4, 256).scaleBytes());
     }
 
     @Test

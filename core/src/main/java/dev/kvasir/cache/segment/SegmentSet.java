@@ -1,4 +1,4 @@
-package dev.kvasir.cache.method.zipcache;
+package dev.kvasir.cache.segment;
 
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
@@ -17,35 +17,35 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The salient tokens of a segment, or the others: keys head by head, values of all heads in one page. */
-final class ZipSet {
+/** The important tokens of a segment, or the others: keys head by head, values of all heads in one page. */
+public final class SegmentSet {
     /** Numbers up to which a head's keys are laid out in the scratch that stays. */
     private static final int SMALL = 1 << 16;
 
     private static final int PANEL = 32;
 
-    private final ZipPlan plan;
+    private final SegmentLayout layout;
     private final int tokens;
     private final List<PackedKeys> keys;
     private final PackedValues values;
     private final List<KeyReader> keyReaders = new ArrayList<>();
     private final List<ValueReader> valueReaders = new ArrayList<>();
 
-    ZipSet(ZipPlan plan, int bits, int tokens, PagePool pool, Kernels kernels) {
-        this(plan, tokens, new ArrayList<>(), new PackedValues(pool, kernels, plan.values(bits, tokens)));
-        PackedLayout layout = plan.keys(bits, tokens);
-        for (int kvHead = 0; kvHead < plan.shape().kvHeads(); kvHead++) {
-            addKeys(new PackedKeys(pool, kernels, layout));
+    SegmentSet(SegmentLayout layout, int bits, int tokens, PagePool pool, Kernels kernels) {
+        this(layout, tokens, new ArrayList<>(), new PackedValues(pool, kernels, layout.values(bits, tokens)));
+        PackedLayout page = layout.keys(bits, tokens);
+        for (int kvHead = 0; kvHead < layout.shape().kvHeads(); kvHead++) {
+            addKeys(new PackedKeys(pool, kernels, page));
         }
     }
 
-    private ZipSet(ZipPlan plan, int tokens, List<PackedKeys> keys, PackedValues values) {
-        this.plan = plan;
+    private SegmentSet(SegmentLayout layout, int tokens, List<PackedKeys> keys, PackedValues values) {
+        this.layout = layout;
         this.tokens = tokens;
         this.keys = keys;
         this.values = values;
-        int d = plan.shape().headDim();
-        for (int kvHead = 0; kvHead < plan.shape().kvHeads(); kvHead++) {
+        int d = layout.shape().headDim();
+        for (int kvHead = 0; kvHead < layout.shape().kvHeads(); kvHead++) {
             valueReaders.add(values.channels(kvHead * d, (kvHead + 1) * d));
         }
     }
@@ -72,7 +72,7 @@ final class ZipSet {
         }
     }
 
-    int tokens() {
+    public int tokens() {
         return tokens;
     }
 
@@ -84,11 +84,11 @@ final class ZipSet {
         return valueReaders.get(kvHead);
     }
 
-    PackedKeys keyStore(int kvHead) {
+    public PackedKeys keyStore(int kvHead) {
         return keys.get(kvHead);
     }
 
-    PackedValues valueStore() {
+    public PackedValues valueStore() {
         return values;
     }
 
@@ -104,9 +104,9 @@ final class ZipSet {
     }
 
     /** Quantizes a head's keys of the tokens {@code chosen}, in their order. */
-    void writeKeys(int kvHead, SegmentRows rows, int[] chosen, Scratch scratch) {
+    public void writeKeys(int kvHead, SegmentRows rows, int[] chosen, Scratch scratch) {
         PackedKeys store = keys.get(kvHead);
-        int d = plan.shape().headDim();
+        int d = layout.shape().headDim();
         int lanes = store.layout().lanes();
         boolean perChannel = store.layout().axis() == Axis.PER_DEPTH;
         float[] panel = scratch.lanes(PANEL * d);
@@ -137,14 +137,14 @@ final class ZipSet {
      * @param chosen of each selection, the tokens in their order
      * @param factors of each channel, by which it is divided; empty if by none
      */
-    void writeValues(SegmentRows rows, int[][] chosen, float[] factors, Scratch scratch) {
-        int d = plan.shape().headDim();
-        int width = plan.channels();
+    public void writeValues(SegmentRows rows, int[][] chosen, float[] factors, Scratch scratch) {
+        int d = layout.shape().headDim();
+        int width = layout.channels();
         float[] block = scratch.lanes(PANEL * width);
         for (int from = 0; from < tokens; from += PANEL) {
             int count = Math.min(PANEL, tokens - from);
             for (int i = 0; i < count; i++) {
-                for (int kvHead = 0; kvHead < plan.shape().kvHeads(); kvHead++) {
+                for (int kvHead = 0; kvHead < layout.shape().kvHeads(); kvHead++) {
                     int token = chosen[chosen.length == 1 ? 0 : kvHead][from + i];
                     rows.value(kvHead, token, block, i * width + kvHead * d);
                 }
@@ -164,8 +164,8 @@ final class ZipSet {
         return sum;
     }
 
-    ZipSet fork() {
-        ZipSet fork = new ZipSet(plan, tokens, new ArrayList<>(), values.fork());
+    SegmentSet fork() {
+        SegmentSet fork = new SegmentSet(layout, tokens, new ArrayList<>(), values.fork());
         for (PackedKeys head : keys) {
             fork.addKeys(head.fork());
         }

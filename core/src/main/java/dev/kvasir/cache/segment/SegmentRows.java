@@ -1,7 +1,7 @@
-package dev.kvasir.cache.method.zipcache;
+package dev.kvasir.cache.segment;
 
 /** The tokens that become a segment, as they are before they are quantized. */
-interface SegmentRows {
+public interface SegmentRows {
     /** Writes the key of a token, counted from 0, of one head. */
     void key(int kvHead, int token, float[] out, int offset);
 

@@ -1,4 +1,4 @@
-package dev.kvasir.cache.method.zipcache;
+package dev.kvasir.cache.segment;
 
 import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
@@ -21,87 +21,90 @@ import java.util.Optional;
  * Tokens of one layer that were quantized together and stay as they are.
  *
  * <pre>
- *   slots of a head = salient tokens, by position | the others, by position
- *   selection       = a bit for each token and selection, 1 if salient
+ *   slots of a head = important tokens, by position | the others, by position
+ *   selection       = a bit for each token and selection, 1 if important
  *   factors         = F16 [kvHeads][headDim]: c = sqrt(max |V|) over all tokens of the segment
  * </pre>
  *
  * Values are stored as v / c. The sums of both sets, made under one c, are multiplied by it once for each read.
  */
-final class ZipSegment {
-    private final ZipPlan plan;
+public final class Segment {
+    private final SegmentLayout layout;
     private final int tokens;
     private final int highTokens;
-    private final Optional<ZipSet> high;
-    private final Optional<ZipSet> low;
+    private final Optional<SegmentSet> high;
+    private final Optional<SegmentSet> low;
     /** {@code [selections][words]}, in one page. */
     private final TokenNumbers selection;
 
     private final ExactValues factors;
     private final List<SegmentValues> values = new ArrayList<>();
 
-    ZipSegment(ZipPlan plan, int tokens, int highTokens, PagePool pool, Kernels kernels) {
+    public Segment(SegmentLayout layout, int tokens, int highTokens, PagePool pool, Kernels kernels) {
         this(
-                plan,
+                layout,
                 tokens,
                 highTokens,
-                set(plan, true, highTokens, pool, kernels),
-                set(plan, false, tokens - highTokens, pool, kernels),
-                new TokenNumbers(pool, plan.selections() * ZipPlan.words(tokens)),
+                set(layout, true, highTokens, pool, kernels),
+                set(layout, false, tokens - highTokens, pool, kernels),
+                new TokenNumbers(pool, layout.selections() * SegmentLayout.words(tokens)),
                 new ExactValues(
                         pool,
                         kernels,
                         Element.F16,
-                        plan.shape().headDim(),
-                        plan.shape().kvHeads(),
+                        layout.shape().headDim(),
+                        layout.shape().kvHeads(),
                         0));
     }
 
-    private ZipSegment(
-            ZipPlan plan,
+    private Segment(
+            SegmentLayout layout,
             int tokens,
             int highTokens,
-            Optional<ZipSet> high,
-            Optional<ZipSet> low,
+            Optional<SegmentSet> high,
+            Optional<SegmentSet> low,
             TokenNumbers selection,
             ExactValues factors) {
-        this.plan = plan;
+        this.layout = layout;
         this.tokens = tokens;
         this.highTokens = highTokens;
         this.high = high;
         this.low = low;
         this.selection = selection;
         this.factors = factors;
-        for (int kvHead = 0; kvHead < plan.shape().kvHeads(); kvHead++) {
+        for (int kvHead = 0; kvHead < layout.shape().kvHeads(); kvHead++) {
             values.add(new SegmentValues(kvHead));
         }
     }
 
-    private static Optional<ZipSet> set(ZipPlan plan, boolean high, int tokens, PagePool pool, Kernels kernels) {
-        return tokens == 0 ? Optional.empty() : Optional.of(new ZipSet(plan, plan.bits(high), tokens, pool, kernels));
+    private static Optional<SegmentSet> set(
+            SegmentLayout layout, boolean high, int tokens, PagePool pool, Kernels kernels) {
+        return tokens == 0
+                ? Optional.empty()
+                : Optional.of(new SegmentSet(layout, layout.bits(high), tokens, pool, kernels));
     }
 
-    int tokens() {
+    public int tokens() {
         return tokens;
     }
 
-    int highTokens() {
+    public int highTokens() {
         return highTokens;
     }
 
-    /** The salient tokens. */
-    Optional<ZipSet> high() {
+    /** The important tokens. */
+    public Optional<SegmentSet> high() {
         return high;
     }
 
     /** The others. */
-    Optional<ZipSet> low() {
+    public Optional<SegmentSet> low() {
         return low;
     }
 
     /** The sets that have tokens. */
-    List<ZipSet> sets() {
-        List<ZipSet> sets = new ArrayList<>();
+    List<SegmentSet> sets() {
+        List<SegmentSet> sets = new ArrayList<>();
         high.ifPresent(sets::add);
         low.ifPresent(sets::add);
         return sets;
@@ -117,43 +120,44 @@ final class ZipSegment {
         return values.get(kvHead);
     }
 
-    /** Whether a token, counted from 0, is salient for a head. */
-    boolean isHigh(int kvHead, int token) {
-        int row = plan.selections() == 1 ? 0 : kvHead;
-        int word = selection.number(row * ZipPlan.words(tokens) + token / Integer.SIZE);
+    /** Whether a token, counted from 0, is important for a head. */
+    public boolean isHigh(int kvHead, int token) {
+        int row = layout.selections() == 1 ? 0 : kvHead;
+        int word = selection.number(row * SegmentLayout.words(tokens) + token / Integer.SIZE);
         return ((word >>> (token % Integer.SIZE)) & 1) == 1;
     }
 
     /** The factors of all channels; empty if there are none. */
-    float[] factors() {
-        float[] all = new float[plan.separatesChannels() ? plan.channels() : 0];
+    public float[] factors() {
+        float[] all = new float[layout.separatesChannels() ? layout.channels() : 0];
         for (int kvHead = 0; kvHead < factors.size(); kvHead++) {
-            factors.row(kvHead, all, kvHead * plan.shape().headDim(), new Scratch());
+            factors.row(kvHead, all, kvHead * layout.shape().headDim(), new Scratch());
         }
         return all;
     }
 
-    long wantedBytes() {
-        long wanted = selection.wantedBytes(plan.selections() * ZipPlan.words(tokens), false);
-        wanted += plan.separatesChannels() ? factors.wantedBytes(plan.shape().kvHeads()) : 0;
-        for (ZipSet set : sets()) {
+    public long wantedBytes() {
+        long wanted = selection.wantedBytes(layout.selections() * SegmentLayout.words(tokens), false);
+        wanted +=
+                layout.separatesChannels() ? factors.wantedBytes(layout.shape().kvHeads()) : 0;
+        for (SegmentSet set : sets()) {
             wanted += set.wantedBytes();
         }
         return wanted;
     }
 
-    void reserve(PagePool.Claim claim) {
-        selection.reserve(plan.selections() * ZipPlan.words(tokens), false, claim);
-        if (plan.separatesChannels()) {
-            factors.reserve(plan.shape().kvHeads(), claim);
+    public void reserve(PagePool.Claim claim) {
+        selection.reserve(layout.selections() * SegmentLayout.words(tokens), false, claim);
+        if (layout.separatesChannels()) {
+            factors.reserve(layout.shape().kvHeads(), claim);
         }
-        for (ZipSet set : sets()) {
+        for (SegmentSet set : sets()) {
             set.reserve(claim);
         }
     }
 
     /** Writes the selections, before the sets are filled. */
-    void select(boolean[][] chosen) {
+    public void select(boolean[][] chosen) {
         for (boolean[] row : chosen) {
             for (int from = 0; from < tokens; from += Integer.SIZE) {
                 int word = 0;
@@ -166,14 +170,14 @@ final class ZipSegment {
     }
 
     /** Measures and stores the channels' factors; what they are stored as counts. */
-    void measure(SegmentRows rows) {
-        if (!plan.separatesChannels()) {
+    public void measure(SegmentRows rows) {
+        if (!layout.separatesChannels()) {
             return;
         }
-        int d = plan.shape().headDim();
+        int d = layout.shape().headDim();
         float[] row = new float[d];
         float[] most = new float[d];
-        for (int kvHead = 0; kvHead < plan.shape().kvHeads(); kvHead++) {
+        for (int kvHead = 0; kvHead < layout.shape().kvHeads(); kvHead++) {
             java.util.Arrays.fill(most, 0f);
             for (int token = 0; token < tokens; token++) {
                 rows.value(kvHead, token, row, 0);
@@ -190,65 +194,66 @@ final class ZipSegment {
     }
 
     /** Codes and parameters of both sets; factors count as scales, selections as indices. */
-    Footprint footprint() {
+    public Footprint footprint() {
         Footprint sum = new Footprint(0, factors.footprint().total(), 0, selection.bytes(), 0);
-        for (ZipSet set : sets()) {
+        for (SegmentSet set : sets()) {
             sum = sum.plus(set.footprint());
         }
         return sum;
     }
 
-    ZipSegment fork() {
-        return new ZipSegment(
-                plan,
+    Segment fork() {
+        return new Segment(
+                layout,
                 tokens,
                 highTokens,
-                high.map(ZipSet::fork),
-                low.map(ZipSet::fork),
+                high.map(SegmentSet::fork),
+                low.map(SegmentSet::fork),
                 selection.fork(),
                 factors.fork());
     }
 
-    void write(DataOutput out) throws IOException {
+    public void write(DataOutput out) throws IOException {
         selection.write(out);
         factors.write(out);
-        for (ZipSet set : sets()) {
+        for (SegmentSet set : sets()) {
             set.write(out);
         }
     }
 
     void read(DataInput in) throws IOException {
-        int words = ZipPlan.words(tokens);
-        selection.read(in, plan.selections() * words);
-        for (int row = 0; row < plan.selections(); row++) {
+        int words = SegmentLayout.words(tokens);
+        selection.read(in, layout.selections() * words);
+        for (int row = 0; row < layout.selections(); row++) {
             int chosen = 0;
             for (int i = 0; i < words; i++) {
                 chosen += Integer.bitCount(selection.number(row * words + i));
             }
             if (chosen != highTokens) {
-                throw new CacheFileException("salient tokens of a head: found " + chosen + ", expected " + highTokens);
+                throw new CacheFileException(
+                        "important tokens of a head: found " + chosen + ", expected " + highTokens);
             }
         }
-        factors.read(in, plan.separatesChannels() ? plan.shape().kvHeads() : 0);
+        factors.read(in, layout.separatesChannels() ? layout.shape().kvHeads() : 0);
         for (float factor : factors()) {
             if (!(factor > 0 && factor < Float.POSITIVE_INFINITY)) {
                 throw new CacheFileException("factor of a channel is " + factor + ", allowed are numbers above 0");
             }
         }
-        for (ZipSet set : sets()) {
+        for (SegmentSet set : sets()) {
             set.read(in);
         }
     }
 
-    void release() {
+    public void release() {
         selection.release();
         factors.release();
-        for (ZipSet set : sets()) {
+        for (SegmentSet set : sets()) {
             set.release();
         }
     }
 
-    /** A head's values of both sets, salient ones first. */
+    /** A head's values of both sets, important ones first. */
     private final class SegmentValues implements ValueReader {
         private final int kvHead;
 
@@ -272,11 +277,11 @@ final class ZipSegment {
                 float[] out,
                 int outOffset,
                 Scratch scratch) {
-            if (!plan.separatesChannels()) {
+            if (!layout.separatesChannels()) {
                 add(weights, weightOffset, weightStride, rows, from, to, out, outOffset, scratch);
                 return;
             }
-            int d = plan.shape().headDim();
+            int d = layout.shape().headDim();
             float[] sums = scratch.spare((rows + 1) * d);
             java.util.Arrays.fill(sums, 0, rows * d, 0f);
             add(weights, weightOffset, weightStride, rows, from, to, sums, 0, scratch);

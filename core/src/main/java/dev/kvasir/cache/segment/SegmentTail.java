@@ -1,4 +1,4 @@
-package dev.kvasir.cache.method.zipcache;
+package dev.kvasir.cache.segment;
 
 import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
@@ -23,55 +23,55 @@ import java.util.List;
  *   numbers = sums, floats [kvHeads][interval] | probes that saw the token, ints [interval]      in one page
  * </pre>
  */
-final class ZipTail {
-    private final ZipPlan plan;
+public final class SegmentTail {
+    private final SegmentLayout layout;
     private final List<ExactKeys> keys;
     private final List<ExactValues> values;
     private final TokenNumbers numbers;
     /** Tokens up to the last probe among them: what they were given stays with those before. */
     private int traced;
 
-    ZipTail(ZipPlan plan, PagePool pool, Kernels kernels) {
-        this(plan, new ArrayList<>(), new ArrayList<>(), new TokenNumbers(pool, Math.max(1, plan.tailNumbers())));
-        int d = plan.shape().headDim();
+    SegmentTail(SegmentLayout layout, PagePool pool, Kernels kernels) {
+        this(layout, new ArrayList<>(), new ArrayList<>(), new TokenNumbers(pool, Math.max(1, layout.tailNumbers())));
+        int d = layout.shape().headDim();
         // The values' capacity only says that they are a window; it is never reached.
-        int capacity = Math.ceilDiv(plan.interval(), ZipPlan.TAIL_PAGE) * ZipPlan.TAIL_PAGE;
-        for (int kvHead = 0; kvHead < plan.shape().kvHeads(); kvHead++) {
-            keys.add(new ExactKeys(pool, kernels, Element.F16, d, ZipPlan.TAIL_PAGE, true));
-            values.add(new ExactValues(pool, kernels, Element.F16, d, ZipPlan.TAIL_PAGE, capacity));
+        int capacity = Math.ceilDiv(layout.interval(), SegmentLayout.TAIL_PAGE) * SegmentLayout.TAIL_PAGE;
+        for (int kvHead = 0; kvHead < layout.shape().kvHeads(); kvHead++) {
+            keys.add(new ExactKeys(pool, kernels, Element.F16, d, SegmentLayout.TAIL_PAGE, true));
+            values.add(new ExactValues(pool, kernels, Element.F16, d, SegmentLayout.TAIL_PAGE, capacity));
         }
     }
 
-    private ZipTail(ZipPlan plan, List<ExactKeys> keys, List<ExactValues> values, TokenNumbers numbers) {
-        this.plan = plan;
+    private SegmentTail(SegmentLayout layout, List<ExactKeys> keys, List<ExactValues> values, TokenNumbers numbers) {
+        this.layout = layout;
         this.keys = keys;
         this.values = values;
         this.numbers = numbers;
     }
 
-    int size() {
+    public int size() {
         return keys.getFirst().size();
     }
 
     /** Tokens that cannot be forgotten without a trace. */
-    int traced() {
+    public int traced() {
         return traced;
     }
 
-    ExactKeys keys(int kvHead) {
+    public ExactKeys keys(int kvHead) {
         return keys.get(kvHead);
     }
 
-    ExactValues values(int kvHead) {
+    public ExactValues values(int kvHead) {
         return values.get(kvHead);
     }
 
     private int missing() {
-        return plan.tailNumbers() - numbers.size();
+        return layout.tailNumbers() - numbers.size();
     }
 
     /** Bytes for {@code count} more tokens; with 0, for what probes give to those here. */
-    long wantedBytes(int count) {
+    public long wantedBytes(int count) {
         long wanted = numbers.wantedBytes(missing(), true);
         for (int kvHead = 0; kvHead < keys.size(); kvHead++) {
             wanted += keys.get(kvHead).wantedBytes(count) + values.get(kvHead).wantedBytes(count);
@@ -79,7 +79,7 @@ final class ZipTail {
         return wanted;
     }
 
-    void reserve(int count, PagePool.Claim claim) {
+    public void reserve(int count, PagePool.Claim claim) {
         numbers.reserve(missing(), true, claim);
         for (int kvHead = 0; kvHead < keys.size(); kvHead++) {
             keys.get(kvHead).reserve(count, claim);
@@ -91,40 +91,40 @@ final class ZipTail {
     }
 
     /** Adds what probes gave to {@code count} tokens from {@code token} on. */
-    void add(int kvHead, int token, float[] weights, int offset, int count) {
-        numbers.add(kvHead * plan.interval() + token, weights, offset, count);
+    public void add(int kvHead, int token, float[] weights, int offset, int count) {
+        numbers.add(kvHead * layout.interval() + token, weights, offset, count);
     }
 
-    float sum(int kvHead, int token) {
-        return numbers.decimal(kvHead * plan.interval() + token);
+    public float sum(int kvHead, int token) {
+        return numbers.decimal(kvHead * layout.interval() + token);
     }
 
     /** Probes that saw a token. */
-    int seen(int token) {
-        return numbers.number(plan.shape().kvHeads() * plan.interval() + token);
+    public int seen(int token) {
+        return numbers.number(layout.shape().kvHeads() * layout.interval() + token);
     }
 
     private void seen(int token, int probes) {
-        numbers.set(plan.shape().kvHeads() * plan.interval() + token, probes);
+        numbers.set(layout.shape().kvHeads() * layout.interval() + token, probes);
     }
 
     /** Makes place for the sums of a token that comes. */
-    void open(int token, int kvHead, float sum) {
-        numbers.set(kvHead * plan.interval() + token, sum);
+    public void open(int token, int kvHead, float sum) {
+        numbers.set(kvHead * layout.interval() + token, sum);
         if (kvHead == 0) {
             seen(token, 0);
         }
     }
 
     /** Counts a probe: the token at {@code token} saw itself and all before. */
-    void probe(int token) {
+    public void probe(int token) {
         for (int i = 0; i <= token; i++) {
             seen(i, seen(i) + 1);
         }
         traced = token + 1;
     }
 
-    void append(int kvHead, StepRows step, Scratch scratch) {
+    public void append(int kvHead, StepRows step, Scratch scratch) {
         int stride = step.kvHeads() * step.headDim();
         int at = step.at(kvHead, 0);
         keys.get(kvHead).append(step.keys(), at, stride, step.count(), scratch);
@@ -149,8 +149,8 @@ final class ZipTail {
         return sum;
     }
 
-    ZipTail fork() {
-        ZipTail fork = new ZipTail(plan, new ArrayList<>(), new ArrayList<>(), numbers.fork());
+    SegmentTail fork() {
+        SegmentTail fork = new SegmentTail(layout, new ArrayList<>(), new ArrayList<>(), numbers.fork());
         keys.forEach(head -> fork.keys.add(head.fork()));
         values.forEach(head -> fork.values.add(head.fork()));
         fork.traced = traced;
@@ -174,7 +174,7 @@ final class ZipTail {
             throw new CacheFileException("tail's last probe: found " + traced + ", allowed are 0 to " + size);
         }
         if (size > 0) {
-            numbers.read(in, plan.tailNumbers());
+            numbers.read(in, layout.tailNumbers());
             check(size);
         }
         for (int kvHead = 0; kvHead < keys.size(); kvHead++) {
@@ -185,9 +185,9 @@ final class ZipTail {
 
     private void check(int size) {
         for (int token = 0; token < size; token++) {
-            if (seen(token) < 0 || seen(token) > plan.interval()) {
+            if (seen(token) < 0 || seen(token) > layout.interval()) {
                 throw new CacheFileException(
-                        "probes that saw a token: found " + seen(token) + ", allowed are 0 to " + plan.interval());
+                        "probes that saw a token: found " + seen(token) + ", allowed are 0 to " + layout.interval());
             }
             for (int kvHead = 0; kvHead < keys.size(); kvHead++) {
                 if (!(sum(kvHead, token) >= 0)) {

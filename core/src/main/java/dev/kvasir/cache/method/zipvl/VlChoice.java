@@ -1,5 +1,6 @@
-package dev.kvasir.cache.method.zipcache;
+package dev.kvasir.cache.method.zipvl;
 
+import dev.kvasir.cache.selection.Ranks;
 import java.util.Arrays;
 
 /**
@@ -42,6 +43,6 @@ final class VlChoice {
         if (withLast) {
             scores[scores.length - 1] = Float.POSITIVE_INFINITY;
         }
-        return Salient.highest(scores, wanted);
+        return Ranks.highest(scores, wanted);
     }
 }

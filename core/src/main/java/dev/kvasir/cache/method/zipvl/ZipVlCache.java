@@ -1,4 +1,4 @@
-package dev.kvasir.cache.method.zipcache;
+package dev.kvasir.cache.method.zipvl;
 
 import dev.kvasir.cache.CacheMethod;
 import dev.kvasir.cache.CacheModel;
@@ -10,6 +10,7 @@ import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.attention.LayerFactory;
+import dev.kvasir.cache.segment.SegmentLayout;
 import dev.kvasir.cache.selection.KeptLayers;
 import java.util.List;
 import java.util.Optional;
@@ -117,11 +118,11 @@ public final class ZipVlCache implements CacheMethod {
     /** Of a prompt all of whose tokens are important: how many will be, only the model knows. */
     @Override
     public Footprint estimate(CacheSettings settings, CacheShape shape, int tokens) {
-        ZipPlan plan = VlPlan.of(settings, shape).zip();
+        SegmentLayout layout = VlPlan.of(settings, shape).layout();
         if (drops(settings)) {
             return KeptLayers.estimate(
                     shape, layer -> tokens, true, (one, size) -> Caches.estimate(settings.spec("store"), one, size));
         }
-        return tokens > 1 ? plan.bytes(List.of(tokens), 0) : plan.bytes(List.of(), tokens);
+        return layout.ofAllLayers(tokens > 1 ? layout.segment(tokens, tokens) : layout.tail(tokens));
     }
 }

@@ -1,4 +1,4 @@
-package dev.kvasir.cache.method.zipcache;
+package dev.kvasir.cache.method.zipvl;
 
 import dev.kvasir.cache.importance.RowFilter;
 import java.util.BitSet;

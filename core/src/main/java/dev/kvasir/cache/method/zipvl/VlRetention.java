@@ -1,4 +1,4 @@
-package dev.kvasir.cache.method.zipcache;
+package dev.kvasir.cache.method.zipvl;
 
 import dev.kvasir.cache.Queries;
 import dev.kvasir.cache.TokenStates;
@@ -69,11 +69,11 @@ final class VlRetention implements Retention {
 
     @Override
     public boolean mayLetGo(int stored, int seen, int more) {
-        return isPrompt(seen, more) || waiting() + more >= plan.zip().interval();
+        return isPrompt(seen, more) || waiting() + more >= plan.layout().interval();
     }
 
     private boolean isPrompt(int seen, int more) {
-        return (seen == 0 && more > 1) || more >= plan.zip().interval();
+        return (seen == 0 && more > 1) || more >= plan.layout().interval();
     }
 
     /** Newest stored tokens that are not judged. */
@@ -92,7 +92,7 @@ final class VlRetention implements Retention {
         count = states.count();
         tail = waiting();
         prompt = isPrompt(states.firstPosition(), count);
-        flushes = prompt || tail + count >= plan.zip().interval();
+        flushes = prompt || tail + count >= plan.layout().interval();
         chosen = new boolean[0];
         if (!flushes) {
             return;

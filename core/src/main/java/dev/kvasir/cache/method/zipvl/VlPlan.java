@@ -1,13 +1,16 @@
-package dev.kvasir.cache.method.zipcache;
+package dev.kvasir.cache.method.zipvl;
 
 import dev.kvasir.InvalidInputException;
 import dev.kvasir.cache.CacheSettings;
 import dev.kvasir.cache.CacheShape;
+import dev.kvasir.cache.segment.SegmentLayout;
+import dev.kvasir.cache.segment.SegmentLayout.KeyScheme;
+import dev.kvasir.cache.segment.SegmentLayout.ValueScheme;
 
 /**
  * What ZipVL's options mean for a shape.
  *
- * @param zip how segments are stored
+ * @param layout how segments are stored: one selection a layer, nothing gathered in between
  * @param tau share of attention that the important tokens hold
  * @param recent newest rows of a prompt that are probes
  * @param random further rows that are
@@ -16,7 +19,14 @@ import dev.kvasir.cache.CacheShape;
  * @param forcesLast whether the last token is always important
  */
 record VlPlan(
-        ZipPlan zip, double tau, int recent, int random, boolean sparse, int minTokens, boolean forcesLast, int seed) {
+        SegmentLayout layout,
+        double tau,
+        int recent,
+        int random,
+        boolean sparse,
+        int minTokens,
+        boolean forcesLast,
+        int seed) {
     static VlPlan of(CacheSettings settings, CacheShape shape) {
         double tau = settings.decimal("tau");
         if (tau <= 0 || tau > 1) {
@@ -32,7 +42,7 @@ record VlPlan(
             throw new InvalidInputException("zipvl: recent=" + recent + " is not possible, allowed: at least 1");
         }
         return new VlPlan(
-                new ZipPlan(shape, settings.number("bits_hi"), settings.number("bits_lo"), interval),
+                layout(shape, settings.number("bits_hi"), settings.number("bits_lo"), interval),
                 tau,
                 recent,
                 settings.number("random"),
@@ -40,6 +50,14 @@ record VlPlan(
                 settings.number("min_tokens"),
                 settings.flag("force_last"),
                 settings.number("seed"));
+    }
+
+    /** ZipCache's schemes with one selection a layer; a later segment is judged by its last query, so nothing is gathered. */
+    static SegmentLayout layout(CacheShape shape, int highBits, int lowBits, int interval) {
+        SegmentLayout layout = new SegmentLayout(
+                shape, highBits, lowBits, KeyScheme.CHANNEL, ValueScheme.CST, true, true, interval, false);
+        layout.checkWidth("zipvl");
+        return layout;
     }
 
     VlProbes probes() {

@@ -1,6 +1,5 @@
-package dev.kvasir.cache.method.zipcache;
+package dev.kvasir.cache.method.zipvl;
 
-import dev.kvasir.cache.CacheFileException;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Queries;
@@ -10,15 +9,16 @@ import dev.kvasir.cache.attention.WeightObserver;
 import dev.kvasir.cache.importance.ColumnSums;
 import dev.kvasir.cache.importance.StepRows;
 import dev.kvasir.cache.kernel.Kernels;
-import dev.kvasir.cache.store.KeyChain;
+import dev.kvasir.cache.segment.Segment;
+import dev.kvasir.cache.segment.SegmentFlush;
+import dev.kvasir.cache.segment.SegmentTail;
+import dev.kvasir.cache.segment.Segments;
 import dev.kvasir.cache.store.KeyReader;
 import dev.kvasir.cache.store.Scratch;
-import dev.kvasir.cache.store.ValueChain;
 import dev.kvasir.cache.store.ValueReader;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -35,20 +35,14 @@ import org.jspecify.annotations.Nullable;
 final class VlLayer implements SingleLayer {
     private final VlPlan plan;
     private final PagePool pool;
-    private final Kernels kernels;
-    private final List<ZipSegment> segments = new ArrayList<>();
-    private final ZipTail tail;
+    private final Segments segments;
+    private final SegmentTail tail;
     private final VlProbes probes;
     private final ColumnSums sums;
     private final Optional<WeightObserver> observer;
-    private final List<List<KeyReader>> keyParts = new ArrayList<>();
-    private final List<List<ValueReader>> valueParts = new ArrayList<>();
-    private final List<KeyChain> keys = new ArrayList<>();
-    private final List<ValueChain> values = new ArrayList<>();
     /** What probes gave to the tail in the step at hand, {@code [kvHeads][interval]}. */
     private final float[][] tailSums;
 
-    private int sealed;
     private PagePool.@Nullable Claim claim;
     private long claimed;
 
@@ -57,81 +51,55 @@ final class VlLayer implements SingleLayer {
     private int count;
     private boolean sparse;
     private boolean[] chosen = {};
-    private @Nullable ZipFlush flush;
-    private @Nullable ZipSegment coming;
+    private @Nullable SegmentFlush flush;
+    private @Nullable Segment coming;
 
     VlLayer(VlPlan plan, PagePool pool, Kernels kernels) {
-        this(plan, pool, kernels, List.of(), new ZipTail(plan.zip(), pool, kernels));
+        this(plan, pool, new Segments(plan.layout(), pool, kernels));
     }
 
-    private VlLayer(VlPlan plan, PagePool pool, Kernels kernels, List<ZipSegment> sealedSegments, ZipTail tail) {
+    private VlLayer(VlPlan plan, PagePool pool, Segments segments) {
         this.plan = plan;
         this.pool = pool;
-        this.kernels = kernels;
-        this.tail = tail;
-        int heads = plan.zip().shape().kvHeads();
-        int headDim = plan.zip().shape().headDim();
-        step = new StepRows(heads, headDim);
-        segments.addAll(sealedSegments);
+        this.segments = segments;
+        tail = segments.tail();
+        int heads = plan.layout().shape().kvHeads();
+        step = new StepRows(heads, plan.layout().shape().headDim());
         probes = plan.probes();
-        tailSums = new float[heads][plan.zip().interval()];
+        tailSums = new float[heads][plan.layout().interval()];
         sums = new ColumnSums(heads, probes, (kvHead, slot, weights, offset, slots) -> {
             for (int i = 0; i < slots; i++) {
-                tailSums[kvHead][slot - sealed + i] += weights[offset + i];
+                tailSums[kvHead][slot - segments.sealed() + i] += weights[offset + i];
             }
         });
         observer = Optional.of(sums);
-        for (int kvHead = 0; kvHead < heads; kvHead++) {
-            keyParts.add(new ArrayList<>());
-            valueParts.add(new ArrayList<>());
-            keys.add(KeyChain.ofPlainQueries(headDim, keyParts.get(kvHead)));
-            values.add(new ValueChain(valueParts.get(kvHead)));
-        }
-        rechain();
     }
 
-    private void rechain() {
-        sealed = 0;
-        for (ZipSegment segment : segments) {
-            sealed += segment.tokens();
-        }
-        for (int kvHead = 0; kvHead < keys.size(); kvHead++) {
-            keyParts.get(kvHead).clear();
-            valueParts.get(kvHead).clear();
-            for (ZipSegment segment : segments) {
-                segment.addKeys(kvHead, keyParts.get(kvHead));
-                valueParts.get(kvHead).add(segment.values(kvHead));
-            }
-            keyParts.get(kvHead).add(tail.keys(kvHead));
-            valueParts.get(kvHead).add(tail.values(kvHead));
-        }
-    }
-
-    List<ZipSegment> segments() {
-        return segments;
+    List<Segment> segments() {
+        return segments.list();
     }
 
     @Override
     public int size() {
-        return sealed + tail.size();
+        return segments.size();
     }
 
     @Override
     public KeyReader keys(int kvHead) {
-        return keys.get(kvHead);
+        return segments.keys(kvHead);
     }
 
     @Override
     public ValueReader values(int kvHead) {
-        return values.get(kvHead);
+        return segments.values(kvHead);
     }
 
     private boolean isPrompt(int tokens) {
-        return (size() == 0 && tokens > 1) || tokens >= plan.zip().interval();
+        return (size() == 0 && tokens > 1) || tokens >= plan.layout().interval();
     }
 
     private boolean flushes(int tokens) {
-        return isPrompt(tokens) || tail.size() + tokens >= plan.zip().interval();
+        return isPrompt(tokens) || tail.size() + tokens >= plan.layout().interval();
     }
 
     @Override
@@ -147,7 +115,7 @@ final class VlLayer implements SingleLayer {
 
     @Override
     public Optional<WeightObserver> observer() {
-        sums.expect(size(), sealed);
+        sums.expect(size(), segments.sealed());
         return flushes(count) ? observer : Optional.empty();
     }
 
@@ -179,7 +147,7 @@ final class VlLayer implements SingleLayer {
             int own = i - tail.size();
             after += own >= 0 && probes.wants(own) ? 1 : 0;
             visible[i] = after;
-            for (int kvHead = 0; kvHead < keys.size(); kvHead++) {
+            for (int kvHead = 0; kvHead < step.kvHeads(); kvHead++) {
                 columns[i] += own < 0 ? tailSums[kvHead][i] : sums.own(kvHead, own);
             }
         }
@@ -190,9 +158,9 @@ final class VlLayer implements SingleLayer {
     private long largest(int tokens) {
         long most = 0;
         for (int high : new int[] {0, tokens / 2, tokens}) {
-            most = Math.max(most, plan.zip().segment(tokens, high).total());
+            most = Math.max(most, plan.layout().segment(tokens, high).total());
         }
-        return most + plan.zip().segment(32, 16).total();
+        return most + plan.layout().segment(32, 16).total();
     }
 
     @Override
@@ -248,15 +216,15 @@ final class VlLayer implements SingleLayer {
         for (boolean one : chosen) {
             high += one ? 1 : 0;
         }
-        ZipSegment segment = new ZipSegment(plan.zip(), chosen.length, high, pool, kernels);
+        Segment segment = segments.make(chosen.length, high);
         segment.reserve(held);
         coming = segment;
-        flush = new ZipFlush(plan.zip(), segment, List.of(), tail, step, new boolean[][] {chosen});
+        flush = new SegmentFlush(plan.layout(), segment, List.of(), tail, step, new boolean[][] {chosen});
     }
 
     @Override
     public int appendParts() {
-        return flush == null ? keys.size() : flush.parts();
+        return flush == null ? step.kvHeads() : flush.parts();
     }
 
     @Override
@@ -270,13 +238,11 @@ final class VlLayer implements SingleLayer {
 
     @Override
     public void end() {
-        ZipSegment segment = coming;
+        Segment segment = coming;
         if (segment != null) {
-            segments.add(segment);
-            tail.truncate(0);
+            segments.seal(segment, false);
             coming = null;
             flush = null;
-            rechain();
         }
         dropClaim();
         chosen = new boolean[0];
@@ -286,72 +252,38 @@ final class VlLayer implements SingleLayer {
     /** Segments stay; tokens since then can be taken back. */
     @Override
     public int smallestSize() {
-        return sealed;
+        return segments.sealed();
     }
 
     @Override
     public void truncate(int size) {
         dropClaim();
-        if (size < size()) {
-            tail.truncate(size - sealed);
-        }
+        segments.truncate(size);
     }
 
     @Override
     public Footprint footprint() {
-        Footprint sum = tail.footprint();
-        for (ZipSegment segment : segments) {
-            sum = sum.plus(segment.footprint());
-        }
-        return sum;
+        return segments.footprint();
     }
 
     @Override
     public VlLayer fork() {
-        return new VlLayer(
-                plan, pool, kernels, segments.stream().map(ZipSegment::fork).toList(), tail.fork());
+        return new VlLayer(plan, pool, segments.fork());
     }
 
     @Override
     public void write(DataOutput out) throws IOException {
-        out.writeInt(segments.size());
-        for (ZipSegment segment : segments) {
-            out.writeInt(segment.tokens());
-            out.writeInt(segment.highTokens());
-            segment.write(out);
-        }
-        tail.write(out);
+        segments.write(out);
     }
 
     @Override
     public void read(DataInput in, int size) throws IOException {
-        int number = bounded("segments", in.readInt(), 0, size);
-        int left = size;
-        for (int i = 0; i < number; i++) {
-            int tokens = bounded("tokens of a segment", in.readInt(), 1, Math.min(left, Integer.MAX_VALUE / 2));
-            int high = bounded("important tokens", in.readInt(), 0, tokens);
-            ZipSegment segment = new ZipSegment(plan.zip(), tokens, high, pool, kernels);
-            segments.add(segment);
-            segment.read(in);
-            left -= tokens;
-        }
-        tail.read(in, bounded("tokens after the segments", left, 0, plan.zip().interval() - 1));
-        rechain();
-    }
-
-    private static int bounded(String what, int found, int from, int to) {
-        if (found < from || found > to) {
-            throw new CacheFileException(what + ": found " + found + ", allowed are " + from + " to " + to);
-        }
-        return found;
+        segments.read(in, size, tokens -> 0, tokens -> tokens);
     }
 
     @Override
     public void release() {
         dropClaim();
-        segments.forEach(ZipSegment::release);
-        segments.clear();
-        tail.release();
-        rechain();
+        segments.release();
     }
 }

@@ -1,4 +1,4 @@
-package dev.kvasir.cache.method.zipcache;
+package dev.kvasir.cache.method.zipvl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -14,6 +14,8 @@ import dev.kvasir.cache.OneStep;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Steps;
 import dev.kvasir.cache.attention.SequenceCache;
+import dev.kvasir.cache.segment.Segment;
+import dev.kvasir.cache.segment.SegmentLayout;
 import dev.kvasir.cache.selection.KeptLayer;
 import dev.kvasir.cache.selection.KeptLayers;
 import java.util.ArrayList;
@@ -113,7 +115,7 @@ class ZipVlTest {
             float[] k = made.states(0, 0, n).keys();
             float[] v = made.states(0, 0, n).values();
             List<Integer> chosen = important(columns(shape, q, k, n, all(n)), 0.9);
-            ZipSegment segment = layer(cache, 0).segments().getFirst();
+            Segment segment = layer(cache, 0).segments().getFirst();
             assertThat(IntStream.range(0, n).filter(t -> segment.isHigh(0, t)).boxed())
                     .containsExactlyElementsOf(chosen);
             assertThat(chosen.size()).isLessThan(n - 10);
@@ -181,7 +183,7 @@ class ZipVlTest {
                 try (PagePool pool = Steps.pool();
                         SequenceCache cache = create("zipvl(" + tau + ")", SHAPE, pool)) {
                     steps.feed(cache, 400);
-                    ZipSegment segment = layer(cache, 1).segments().getFirst();
+                    Segment segment = layer(cache, 1).segments().getFirst();
                     p[run] = segment.highTokens();
                     sets.add(IntStream.range(0, 400)
                             .filter(t -> segment.isHigh(0, t))
@@ -284,19 +286,19 @@ class ZipVlTest {
             int hi = spec.contains("8") ? 8 : 4;
             int lo = spec.contains("bits_lo=4") ? 4 : 2;
             int interval = spec.contains("40") ? 40 : 100;
-            ZipPlan plan = new ZipPlan(SHAPE, hi, lo, interval);
+            SegmentLayout layout = VlPlan.layout(SHAPE, hi, lo, interval);
             for (int count : new int[] {300, 1, 1, 37, 1, 150, 1, 60, 39}) {
                 steps.feed(cache, count);
                 Footprint sum = Footprint.ZERO;
                 int tail = cache.length();
                 for (int l = 0; l < 2; l++) {
-                    for (ZipSegment segment : layer(cache, l).segments()) {
-                        sum = sum.plus(plan.segment(segment.tokens(), segment.highTokens()));
+                    for (Segment segment : layer(cache, l).segments()) {
+                        sum = sum.plus(layout.segment(segment.tokens(), segment.highTokens()));
                         tail -= l == 0 ? segment.tokens() : 0;
                     }
                 }
                 assertThat(tail).isLessThan(interval);
-                sum = sum.plus(plan.bytes(List.of(), tail));
+                sum = sum.plus(layout.ofAllLayers(layout.tail(tail)));
                 assertThat(cache.footprint()).isEqualTo(sum);
                 assertThat(pool.usedBytes()).isEqualTo(sum.total());
                 assertThat(sum.total())
@@ -310,8 +312,8 @@ class ZipVlTest {
     void reachesThePapersRatio() {
         // n = 4096, r = 0.286, C = 1024, heads of 128: 2.598 bits; sets are filled up to units of 16 tokens.
         CacheShape shape = new CacheShape(1, 8, 8, 128, 8);
-        ZipPlan plan = new ZipPlan(shape, 4, 2, 100);
-        double bits = plan.segment(4096, 1171).bitsPerElement(shape, 4096);
+        SegmentLayout layout = VlPlan.layout(shape, 4, 2, 100);
+        double bits = layout.segment(4096, 1171).bitsPerElement(shape, 4096);
         assertThat(bits).isCloseTo(2.598, within(0.02));
     }
 
@@ -373,7 +375,7 @@ class ZipVlTest {
                     SequenceCache cache = create("zipvl(min_tokens=0)", shape, pool)) {
                 cache.layer(0).append(OneStep.states(0, n, both[i], both[i]));
                 cache.layer(0).attend(OneStep.queries(n, queries), new float[n * 64]);
-                ZipSegment segment = layer(cache, 0).segments().getFirst();
+                Segment segment = layer(cache, 0).segments().getFirst();
                 needed[i] = segment.highTokens();
                 if (i == 0) {
                     assertThat(IntStream.range(0, 10)
@@ -395,7 +397,7 @@ class ZipVlTest {
             long before = pool.usedBytes();
             for (int l = 0; l < 2; l++) {
                 KeptLayer kept = (KeptLayer) cache.store(l);
-                ZipSegment segment = layer(mixed, l).segments().getFirst();
+                Segment segment = layer(mixed, l).segments().getFirst();
                 List<Integer> important = IntStream.range(0, 300)
                         .filter(t -> segment.isHigh(0, t))
                         .boxed()

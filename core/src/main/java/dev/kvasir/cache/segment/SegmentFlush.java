@@ -1,4 +1,4 @@
-package dev.kvasir.cache.method.zipcache;
+package dev.kvasir.cache.segment;
 
 import dev.kvasir.cache.importance.StepRows;
 import dev.kvasir.cache.kernel.Element;
@@ -10,10 +10,10 @@ import java.util.List;
  * it stand for. Tokens of those keep the set they are in. All exact rows are rounded to F16, as the tail holds them, so a
  * token's codes do not depend on whether it waited there.
  */
-final class ZipFlush implements SegmentRows {
-    private final ZipPlan plan;
-    private final ZipSegment segment;
-    private final ZipTail tail;
+public final class SegmentFlush implements SegmentRows {
+    private final SegmentLayout layout;
+    private final Segment segment;
+    private final SegmentTail tail;
     private final StepRows step;
     private final int old;
     /** What old segments stand for, {@code [kvHeads][old * headDim]}; empty if they stay. */
@@ -26,24 +26,31 @@ final class ZipFlush implements SegmentRows {
     private final float[] factors;
     private final Scratch unused = new Scratch();
 
-    ZipFlush(
-            ZipPlan plan,
-            ZipSegment segment,
-            List<ZipSegment> replaced,
-            ZipTail tail,
+    /**
+     * Selects and measures at once; what is left to do are {@link #parts}.
+     *
+     * @param segment what is made, reserved
+     * @param replaced segments it also stands for; empty if they stay
+     * @param chosenNew who is important, {@code [selections][tail + step]}
+     */
+    public SegmentFlush(
+            SegmentLayout layout,
+            Segment segment,
+            List<Segment> replaced,
+            SegmentTail tail,
             StepRows step,
             boolean[][] chosenNew) {
-        this.plan = plan;
+        this.layout = layout;
         this.segment = segment;
         this.tail = tail;
         this.step = step;
         old = segment.tokens() - tail.size() - step.count();
-        int heads = plan.shape().kvHeads();
-        oldKeys = new float[replaced.isEmpty() ? 0 : heads][old * plan.shape().headDim()];
-        oldValues = new float[oldKeys.length][old * plan.shape().headDim()];
+        int heads = layout.shape().kvHeads();
+        oldKeys = new float[replaced.isEmpty() ? 0 : heads][old * layout.shape().headDim()];
+        oldValues = new float[oldKeys.length][old * layout.shape().headDim()];
         boolean[][] chosen = new boolean[chosenNew.length][segment.tokens()];
         int at = 0;
-        for (ZipSegment from : replaced) {
+        for (Segment from : replaced) {
             for (int row = 0; row < chosen.length; row++) {
                 for (int token = 0; token < from.tokens(); token++) {
                     chosen[row][at + token] = from.isHigh(row, token);
@@ -62,15 +69,15 @@ final class ZipFlush implements SegmentRows {
     }
 
     /** Writes what a segment stands for from token {@code at} on. */
-    private void restore(ZipSegment from, int at) {
-        int d = plan.shape().headDim();
+    private void restore(Segment from, int at) {
+        int d = layout.shape().headDim();
         float[] by = from.factors();
-        float[] row = new float[plan.channels()];
-        for (int kvHead = 0; kvHead < plan.shape().kvHeads(); kvHead++) {
+        float[] row = new float[layout.channels()];
+        for (int kvHead = 0; kvHead < layout.shape().kvHeads(); kvHead++) {
             int high = 0;
             for (int token = 0; token < from.tokens(); token++) {
                 boolean isHigh = from.isHigh(kvHead, token);
-                ZipSet set = (isHigh ? from.high() : from.low()).orElseThrow();
+                SegmentSet set = (isHigh ? from.high() : from.low()).orElseThrow();
                 int slot = isHigh ? high++ : token - high;
                 int out = (at + token) * d;
                 set.keyStore(kvHead).row(slot, oldKeys[kvHead], out, unused);
@@ -103,14 +110,14 @@ final class ZipFlush implements SegmentRows {
     }
 
     /** Parts that may run at the same time: each head's keys, and each set's values. */
-    int parts() {
-        return plan.shape().kvHeads() + 2;
+    public int parts() {
+        return layout.shape().kvHeads() + 2;
     }
 
-    void run(int part, Scratch scratch) {
-        int heads = plan.shape().kvHeads();
+    public void run(int part, Scratch scratch) {
+        int heads = layout.shape().kvHeads();
         if (part < heads) {
-            int row = plan.selections() == 1 ? 0 : part;
+            int row = layout.selections() == 1 ? 0 : part;
             segment.high().ifPresent(set -> set.writeKeys(part, this, members[0][row], scratch));
             segment.low().ifPresent(set -> set.writeKeys(part, this, members[1][row], scratch));
         } else if (part == heads) {
@@ -122,7 +129,7 @@ final class ZipFlush implements SegmentRows {
 
     @Override
     public void key(int kvHead, int token, float[] out, int offset) {
-        int d = plan.shape().headDim();
+        int d = layout.shape().headDim();
         int stored = token - old;
         if (stored < 0) {
             System.arraycopy(oldKeys[kvHead], token * d, out, offset, d);
@@ -135,7 +142,7 @@ final class ZipFlush implements SegmentRows {
 
     @Override
     public void value(int kvHead, int token, float[] out, int offset) {
-        int d = plan.shape().headDim();
+        int d = layout.shape().headDim();
         int stored = token - old;
         if (stored < 0) {
             System.arraycopy(oldValues[kvHead], token * d, out, offset, d);
