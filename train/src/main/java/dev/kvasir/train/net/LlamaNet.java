@@ -6,6 +6,7 @@ import static org.bytedeco.pytorch.global.torch.linear;
 import static org.bytedeco.pytorch.global.torch.silu;
 import static org.bytedeco.pytorch.global.torch.softmax;
 
+import dev.kvasir.InvalidInputException;
 import dev.kvasir.model.Model;
 import dev.kvasir.model.ModelConfig;
 import dev.kvasir.model.Weights;
@@ -96,8 +97,9 @@ public final class LlamaNet {
             String p = "layers." + l + ".";
             Weights.Layer layer = weights.layers().get(l);
             if (!layer.extras().isNone()) {
-                throw new InvalidInputException("gradients are made of plain Llamas only, found biases or further norms in"
-                        + " a model of the family " + config.family());
+                throw new InvalidInputException(
+                        "gradients are made of plain Llamas only, found biases or further norms in"
+                                + " a model of the family " + config.family());
             }
             layers.add(new Layer(
                     given(p + "attentionNorm", layer.attentionNorm()),
