@@ -2,7 +2,8 @@ package dev.kvasir.cache;
 
 /**
  * The queries of a step's tokens in one layer. Views of the decoder's own buffers, valid during {@link
- * LayerCache#attend}. Not scaled: the cache multiplies by {@code 1 / sqrt(headDim)}.
+ * LayerCache#attend}. Not scaled: the cache multiplies by {@code 1 / sqrt(headDim)}; what a model wants beside that, its own
+ * scale or the temperature of YaRN, is in them.
  */
 public interface Queries {
     /** Tokens of this step: the same that were just appended. */

@@ -1,8 +1,10 @@
 package dev.kvasir.format;
 
 import dev.kvasir.InvalidFileException;
+import dev.kvasir.model.Activation;
+import dev.kvasir.model.Arithmetic;
 import dev.kvasir.model.ModelConfig;
-import dev.kvasir.model.RopeScaling;
+import dev.kvasir.model.Sizes;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,10 +15,8 @@ import java.util.TreeSet;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Reads {@code config.json} of the Llama family, with the defaults of Hugging Face's {@code LlamaConfig}.
- *
- * <p>{@code mistral} is accepted where its sliding window is off or not smaller than the context: the arithmetic is then
- * Llama's. What would change the arithmetic and is not built (biases, other activations, other rotary stretchings,
+ * Reads {@code config.json} of the supported {@linkplain Family families}, with the defaults of Hugging Face's configuration
+ * classes. What would change the arithmetic and is not built (other activations, other biases, other rotary stretchings,
  * quantised weights) is refused by name. {@code kvasir_llama} is a Llama whose rotary pairs were reordered by a conversion.
  */
 final class ConfigFile {
@@ -37,45 +37,43 @@ final class ConfigFile {
     static ModelConfig read(Path folder) {
         Path file = folder.resolve(CONFIG);
         Fields config = new Fields(file, "", JsonFile.readObject(file, MAX_BYTES));
-        int context = config.integer("max_position_embeddings", 1, MAX_CONTEXT).orElse(2048);
-        requireSupported(config, context);
-
+        Family family = family(config);
+        requireSupported(config, family);
+        Family.Defaults defaults = family.defaults();
+        int context = config.integer("max_position_embeddings", 1, MAX_CONTEXT).orElse(defaults.context());
         int hidden = config.requiredInteger("hidden_size", 1, MAX_WIDTH);
         int heads = config.requiredInteger("num_attention_heads", 1, 1 << 16);
-        int kvHeads = config.integer("num_key_value_heads", 1, 1 << 16).orElse(heads);
+        int kvHeads = config.integer("num_key_value_heads", 1, 1 << 16)
+                .orElse(defaults.kvHeads() == 0 ? heads : defaults.kvHeads());
         if (heads % kvHeads != 0) {
             throw config.problem(
                     "num_key_value_heads", "must divide num_attention_heads " + heads + ", found " + kvHeads);
         }
         int vocabulary = config.requiredInteger("vocab_size", 1, 1 << 24);
-        int headDim = headDim(config, hidden, heads);
-        ModelConfig llama = ModelConfig.llama(
+        int headDim = headDim(config, hidden, heads, defaults.headDim());
+        int layers = config.requiredInteger("num_hidden_layers", 1, 1 << 12);
+        Sizes sizes = new Sizes(
                 hidden,
                 config.requiredInteger("intermediate_size", 1, MAX_WIDTH),
-                config.requiredInteger("num_hidden_layers", 1, 1 << 12),
+                layers,
                 heads,
                 kvHeads,
                 headDim,
                 vocabulary,
-                context,
-                (float) config.positive("rms_norm_eps", 1).orElse(1e-6),
-                ropeTheta(config),
-                ropeScaling(config),
-                config.flag("tie_word_embeddings", false),
-                bosToken(config, vocabulary),
-                eosTokens(config, folder.resolve(GENERATION_CONFIG), vocabulary));
+                context);
         return new ModelConfig(
-                llama.family(),
-                llama.sizes(),
-                llama.kinds(),
-                llama.arithmetic(),
-                llama.tiedEmbeddings(),
-                llama.bosToken(),
-                llama.eosTokens(),
+                family.type(),
+                sizes,
+                LayerFields.read(config, family, layers, context, new RotaryFields(config, family, headDim, context)),
+                arithmetic(config, family, sizes),
+                config.flag("tie_word_embeddings", defaults.tied()),
+                bosToken(config, vocabulary),
+                eosTokens(config, folder.resolve(GENERATION_CONFIG), vocabulary),
                 ropeBlock(config, headDim));
     }
 
-    private static void requireSupported(Fields config, int context) {
+    /** The family that a folder says it is of. */
+    static Family family(Fields config) {
         String type = config.text("model_type").orElse("");
         boolean reordered = config.has(ROPE_BLOCK);
         if (reordered != type.equals(REORDERED_TYPE)) {
@@ -84,50 +82,71 @@ final class ConfigFile {
                     "must be " + REORDERED_TYPE + " where " + ROPE_BLOCK + " is given, and only there, found \"" + type
                             + "\" " + (reordered ? "with" : "without") + " it");
         }
-        if (!reordered && !type.equals("llama") && !type.equals("mistral")) {
-            throw config.problem(
-                    "model_type", "must be llama, or mistral without a sliding window, found \"" + type + "\"");
+        return Family.of(type)
+                .orElseThrow(() ->
+                        config.problem("model_type", "must be one of " + Family.types() + ", found \"" + type + "\""));
+    }
+
+    /** The family of a checked folder. */
+    static Family family(Path folder) {
+        Path file = folder.resolve(CONFIG);
+        return family(new Fields(file, "", JsonFile.readObject(file, MAX_BYTES)));
+    }
+
+    private static Arithmetic arithmetic(Fields config, Family family, Sizes sizes) {
+        float epsilon = (float)
+                config.positive("rms_norm_eps", 1).orElse(family.defaults().epsilon());
+        if (!family.has(Family.Trait.GEMMA)) {
+            return Arithmetic.llama(epsilon, sizes.headDim());
         }
-        // MistralConfig's own default is a window of 4096, so only an explicit null switches it off.
-        boolean windowNamed = config.node().has("sliding_window");
-        int window = config.integer("sliding_window", 1, Integer.MAX_VALUE)
-                .orElse(type.equals("mistral") && !windowNamed ? 4096 : Integer.MAX_VALUE);
-        if (window < context) {
-            throw config.problem(
-                    "sliding_window",
-                    "must be null or at least max_position_embeddings " + context + ", found "
-                            + (windowNamed ? "" : "nothing, which means ") + window);
-        }
-        String activation = config.text("hidden_act").orElse("silu");
-        if (!activation.equals("silu")) {
-            throw config.problem("hidden_act", "must be silu, found \"" + activation + "\"");
+        double scalar = config.positive("query_pre_attn_scalar", 1e9).orElse(256);
+        boolean capped = family == Family.GEMMA2;
+        return new Arithmetic(
+                epsilon,
+                Activation.GELU_TANH,
+                (float) Math.sqrt(sizes.hiddenSize()),
+                (float) (1 / Math.sqrt(scalar)),
+                cap(config, "attn_logit_softcapping", capped ? 50 : 0),
+                cap(config, "final_logit_softcapping", capped ? 30 : 0));
+    }
+
+    /** A soft cap; an explicit null switches it off. */
+    private static float cap(Fields config, String name, double otherwise) {
+        return (float) config.positive(name, 1e9).orElse(config.node().has(name) ? 0 : otherwise);
+    }
+
+    private static void requireSupported(Fields config, Family family) {
+        boolean gemma = family.has(Family.Trait.GEMMA);
+        String wanted = gemma ? "gelu_pytorch_tanh" : "silu";
+        for (String field : List.of("hidden_act", "hidden_activation")) {
+            String found = config.text(field).orElse(wanted);
+            // Gemma reads the second field alone; the first may be a remnant.
+            if (!found.equals(wanted) && !(gemma && field.equals("hidden_act"))) {
+                throw config.problem(field, "must be " + wanted + ", found \"" + found + "\"");
+            }
         }
         for (String bias : List.of("attention_bias", "mlp_bias")) {
             if (config.flag(bias, false)) {
-                throw config.problem(bias, "must be false, found true: projections with a bias are not supported");
+                throw config.problem(
+                        bias, "must be false, found true: such biases are not part of a " + family.type() + " here");
             }
+        }
+        if (config.flag("use_bidirectional_attention", false)) {
+            throw config.problem("use_bidirectional_attention", "must be false: only causal attention is supported");
         }
         if (config.has("quantization_config")) {
             throw config.problem("quantization_config", "must be absent: quantised weights are not supported");
         }
-        requireFullRotation(config);
-        config.object("rope_parameters").ifPresent(ConfigFile::requireFullRotation);
     }
 
-    private static void requireFullRotation(Fields fields) {
-        if (fields.positive("partial_rotary_factor", 1).orElse(1) != 1) {
-            throw fields.problem("partial_rotary_factor", "must be 1: rotating a part of a head is not supported");
-        }
-    }
-
-    private static int headDim(Fields config, int hidden, int heads) {
+    private static int headDim(Fields config, int hidden, int heads, int otherwise) {
         var given = config.integer("head_dim", 2, 1 << 12);
-        if (given.isEmpty() && hidden % heads != 0) {
+        if (given.isEmpty() && otherwise == 0 && hidden % heads != 0) {
             throw config.problem(
                     "head_dim",
                     "is missing, and hidden_size " + hidden + " is no multiple of num_attention_heads " + heads);
         }
-        int headDim = given.orElse(hidden / heads);
+        int headDim = given.orElse(otherwise == 0 ? hidden / heads : otherwise);
         if (headDim % 2 != 0 || headDim > 1 << 12) {
             throw config.problem("head_dim", "must be even and from 2 to 4096, found " + headDim);
         }
@@ -144,46 +163,6 @@ final class ConfigFile {
             throw config.problem(ROPE_BLOCK, "must be even and divide head_dim " + headDim + ", found " + block);
         }
         return Optional.of(block);
-    }
-
-    private static float ropeTheta(Fields config) {
-        var inner = config.object("rope_parameters").map(p -> p.positive("rope_theta", 1e30));
-        var outer = config.positive("rope_theta", 1e30);
-        return (float) (inner.isPresent() && inner.get().isPresent() ? inner.get() : outer).orElse(10_000);
-    }
-
-    /** {@code rope_scaling}, or {@code rope_parameters} as newer folders call it. */
-    private static RopeScaling ropeScaling(Fields config) {
-        Optional<Fields> old = config.object("rope_scaling");
-        Optional<Fields> found = old.or(() -> config.object("rope_parameters"));
-        if (old.isPresent() && config.has("rope_parameters")) {
-            throw config.problem("rope_scaling", "and rope_parameters are both given, only one may be");
-        }
-        if (found.isEmpty()) {
-            return RopeScaling.none();
-        }
-        Fields rope = found.get();
-        String key = rope.has("rope_type") || !rope.has("type") ? "rope_type" : "type";
-        String type = rope.text(key).orElse("default");
-        return switch (type) {
-            case "default" -> RopeScaling.none();
-            case "linear" -> new RopeScaling.Linear((float) rope.requiredPositive("factor", 1e6));
-            case "llama3" -> llama3(rope);
-            default -> throw rope.problem(key, "must be default, linear or llama3, found \"" + type + "\"");
-        };
-    }
-
-    private static RopeScaling llama3(Fields rope) {
-        double low = rope.requiredPositive("low_freq_factor", 1e6);
-        double high = rope.requiredPositive("high_freq_factor", 1e6);
-        if (!((float) low < (float) high)) {
-            throw rope.problem("low_freq_factor", "must be below high_freq_factor " + high + ", found " + low);
-        }
-        return new RopeScaling.Llama3(
-                (float) rope.requiredPositive("factor", 1e6),
-                (float) low,
-                (float) high,
-                rope.requiredInteger("original_max_position_embeddings", 1, MAX_CONTEXT));
     }
 
     private static Optional<Integer> bosToken(Fields config, int vocabulary) {

@@ -63,9 +63,9 @@ public final class ModelCopy {
 
     /** Puts the rows of a layer's key projection, and of its query projection of {@code heads} heads, into this order. */
     public void reorder(int layer, RotaryOrder order, int heads) {
-        rows.put(LlamaTensors.keyWeight(layer), rows(order, order.kvHeads()));
-        rows.put(LlamaTensors.queryWeight(layer), rows(order, heads));
-        added.put(LlamaTensors.rotaryOrder(layer), order);
+        rows.put(DecoderTensors.keyWeight(layer), rows(order, order.kvHeads()));
+        rows.put(DecoderTensors.queryWeight(layer), rows(order, heads));
+        added.put(DecoderTensors.rotaryOrder(layer), order);
     }
 
     private static int[] rows(RotaryOrder order, int heads) {
@@ -93,8 +93,8 @@ public final class ModelCopy {
         for (int row = 0; row < inverse.length; row++) {
             inverse[row] = -powers[row / headDim / group * headDim + row % headDim];
         }
-        exponents.put(LlamaTensors.keyWeight(layer), powers.clone());
-        exponents.put(LlamaTensors.queryWeight(layer), inverse);
+        exponents.put(DecoderTensors.keyWeight(layer), powers.clone());
+        exponents.put(DecoderTensors.queryWeight(layer), inverse);
     }
 
     /** Markdown that the model card begins with. */

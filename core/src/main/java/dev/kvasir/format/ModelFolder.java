@@ -18,7 +18,7 @@ public final class ModelFolder {
     /**
      * Opens the model; weights stay memory-mapped as long as the model is reachable.
      *
-     * <p>{@code config.json} may be of type {@code llama}, or {@code mistral} without a sliding window. Weights may be
+     * <p>{@code config.json} may be of any family that {@link Family} names. Weights may be
      * F32, F16 or BF16, each tensor for itself. Tensors outside of the decoder are ignored.
      *
      * @throws InvalidFileException if anything is missing, malformed, unsupported, or of another shape than
@@ -28,7 +28,7 @@ public final class ModelFolder {
         requireModelFolder(folder);
         ModelConfig config = ConfigFile.read(folder);
         WeightFiles files = WeightFiles.open(folder);
-        LlamaTensors tensors = new LlamaTensors(files, config);
+        DecoderTensors tensors = new DecoderTensors(files, config, ConfigFile.family(folder));
         Weights weights = tensors.weights();
         tensors.requireNothingLeft();
         long bytes = tensors.used().stream()

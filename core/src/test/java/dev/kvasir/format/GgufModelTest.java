@@ -291,6 +291,7 @@ class GgufModelTest {
                 .isInstanceOf(InvalidFileException.class)
                 .hasMessageStartingWith(path + ": ")
                 .hasMessageContaining(message)
-                .satisfies(e -> assertThat(e).message().doesNotContain("\n"));
+                .satisfies(
+                        e -> assertThat(String.valueOf(e.getMessage()).lines()).hasSize(1));
     }
 }

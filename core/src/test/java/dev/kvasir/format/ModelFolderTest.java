@@ -166,10 +166,12 @@ class ModelFolderTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "{\"model_type\":\"qwen2\"}                      | model_type must be llama, or mistral without a sliding window, found \"qwen2\"",
-                "{\"model_type\":null}                           | model_type must be llama",
-                "{\"model_type\":\"mistral\",\"max_position_embeddings\":8192} | sliding_window must be null",
-                "{\"sliding_window\":128}                        | sliding_window must be null or at least max_position_embeddings 256, found 128",
+                "{\"model_type\":\"mamba\"}                      | model_type must be one of llama, mistral, qwen2, qwen3, phi3, gemma2, gemma3_text, smollm3, found \"mamba\"",
+                "{\"model_type\":null}                           | model_type must be one of llama",
+                "{\"layer_types\":[\"full_attention\"]}          | layer_types must be a list of 2 types",
+                "{\"model_type\":\"gemma2\",\"sliding_window\":null} | sliding_window is missing, but layer 0",
+                "{\"rope_scaling\":{\"rope_type\":\"longrope\",\"short_factor\":[1]}} | short_factor must be a list of 3 numbers",
+                "{\"sliding_window\":128}                        | sliding_window must be absent in a llama, or at least max_position_embeddings 256, found 128",
                 "{\"hidden_size\":0}                             | hidden_size must be an integer from 1",
                 "{\"hidden_size\":12.5}                          | hidden_size must be an integer",
                 "{\"hidden_size\":\"12\"}                        | hidden_size must be an integer",
@@ -182,7 +184,7 @@ class ModelFolderTest {
                 "{\"vocab_size\":-1}                             | vocab_size must be",
                 "{\"rms_norm_eps\":0}                            | rms_norm_eps must be a number above 0",
                 "{\"rope_theta\":-5}                             | rope_theta must be a number above 0",
-                "{\"rope_scaling\":{\"rope_type\":\"yarn\"}}     | rope_scaling.rope_type must be default, linear or llama3, found \"yarn\"",
+                "{\"rope_scaling\":{\"rope_type\":\"dynamic\"}}  | rope_scaling.rope_type must be default, linear, llama3, yarn or longrope, found \"dynamic\"",
                 "{\"rope_scaling\":{\"type\":\"linear\"}}        | rope_scaling.factor is missing",
                 "{\"rope_scaling\":7}                            | rope_scaling must be an object",
                 "{\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4}} | must be below high_freq_factor",
@@ -224,12 +226,12 @@ class ModelFolderTest {
     void refusesDecoderTensorsThatWouldBeLeftOut() throws IOException {
         TINY.write(folder);
         TestFolders.writeConfig(folder, TINY.config().put("num_hidden_layers", 1));
-        assertRefused().hasMessageContaining("tensor model.layers.1.").hasMessageContaining("Llama of 1 layers");
+        assertRefused().hasMessageContaining("tensor model.layers.1.").hasMessageContaining("llama model of 1 layers");
         List<TensorInfo> tensors = new ArrayList<>(TINY.tensors());
         tensors.add(new TensorInfo("model.layers.0.self_attn.q_proj.bias", ElementType.F32, List.of(24L)));
         TINY.write(folder);
         TestFolders.writeWeights(folder.resolve("model.safetensors"), tensors);
-        assertRefused().hasMessageContaining("q_proj.bias").hasMessageContaining("without biases");
+        assertRefused().hasMessageContaining("q_proj.bias").hasMessageContaining("not part of a llama");
     }
 
     @Test

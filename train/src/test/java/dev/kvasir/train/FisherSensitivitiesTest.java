@@ -102,7 +102,7 @@ class FisherSensitivitiesTest {
         try (Workers workers = Workers.of(1);
                 PagePool pool = new PagePool(1 << 22);
                 KvCache exact = Caches.create(CacheSpec.parse("exact(dtype=f32)"), model.cacheModel(), pool, workers)) {
-            KvCache shifted = new ShiftedCache(exact, shift, model.config().rotaryFrequencies());
+            KvCache shifted = new ShiftedCache(exact, shift, model.config().rotaryFrequencies(0));
             new Decoder(model, workers).forwardAll(shifted, tokens, 0, tokens.length, logits);
         }
         double sum = 0;

@@ -129,6 +129,9 @@ public final class InfoCommand implements Callable<Integer> {
                         + model.heads() + " query heads and " + model.kvHeads() + " KV heads of " + model.headDim());
         line("vocabulary", model.vocabularySize() + (model.tiedEmbeddings() ? ", embeddings tied" : ""));
         line("context", model.contextLength() + " tokens, RoPE theta " + model.ropeTheta());
+        if (!model.features().isEmpty()) {
+            line("features", String.join("; ", model.features()));
+        }
         line("weights", new ByteSize(model.weightBytes()) + ", bytes by type " + model.weightBytesByType());
         line("fingerprint", model.fingerprint());
         terminal.out().println();

@@ -43,6 +43,7 @@ final class Attention {
     private final Workers workers;
     private final Softmax softmax;
     private final OwnTokens own;
+    private final ScoreLimits limits;
     private final float queryScale;
     private final int group;
     private final int headDim;
@@ -65,6 +66,7 @@ final class Attention {
     private float[] chosenOutput = {};
     private int count;
     private int slots;
+    private int window;
     private int sumWidth;
     private boolean storedFirst;
     private int headsPerPart;
@@ -77,16 +79,22 @@ final class Attention {
         this.workers = workers;
         this.softmax = new Softmax(kernels, STRIDE);
         this.own = new OwnTokens(shape, kernels);
+        this.limits = new ScoreLimits(shape);
         this.group = shape.queriesPerKvHead();
         this.headDim = shape.headDim();
         this.queryScale = (float) (1 / Math.sqrt(headDim));
-        this.observing = new Observing(shape, kernels, this, scratches);
+        this.observing = new Observing(shape, kernels, this, limits, scratches);
         this.view = new StepView(shape);
         this.chosenTokens = new StepView(shape);
     }
 
-    /** Attends for the tokens of a step and stores them, in blocks if the layer asks for that. */
-    void run(LayerStore stepLayer, TokenStates states, Queries stepQueries, float[] out) {
+    /**
+     * Attends for the tokens of a step and stores them, in blocks if the layer asks for that.
+     *
+     * @param stepWindow tokens that each token sees at most
+     */
+    void run(LayerStore stepLayer, int stepWindow, TokenStates states, Queries stepQueries, float[] out) {
+        window = stepWindow;
         int tokens = states.count();
         int width = shape.heads() * headDim;
         for (int done = 0; done < tokens; ) {
@@ -110,6 +118,7 @@ final class Attention {
         output = out;
         count = states.count();
         storedFirst = stepLayer.storesFirst(count);
+        limits.begin(stepLayer, window, states.firstPosition());
         stepLayer.open(states, stepQueries);
         slots = stepLayer.size();
         each(stepLayer.openParts(), openPart);
@@ -132,6 +141,7 @@ final class Attention {
             store(stepLayer, states, stepQueries);
         }
         own.end();
+        limits.end();
         layer = null;
         observer = null;
         selector = null;
@@ -154,6 +164,7 @@ final class Attention {
             return;
         }
         chosenTokens.turnTo(states, stepQueries, chosen);
+        limits.choose(chosen);
         count = chosen.length;
         queries = chosenTokens.queries();
         output = Scratch.grown(chosenOutput, count * width);
@@ -311,7 +322,7 @@ final class Attention {
 
     private void attendStored(StepScratch s, int kvHead, int from, int to, int slotFrom, int slotTo) {
         if (selector != null) {
-            attendSelected(s, selector, kvHead, (to - from) * group, slotFrom, slotTo);
+            attendSelected(s, selector, kvHead, from, to, slotFrom, slotTo);
             return;
         }
         LayerStore stepLayer = layer();
@@ -319,13 +330,14 @@ final class Attention {
         int queryWidth = stepLayer.keys(kvHead).queryWidth(headDim);
         int tile = headsPerPart > 1 ? SHARED_TILE : TILE;
         slotTo = Math.min(slotTo, stepLayer.keys(kvHead).size());
-        for (int slot = slotFrom; slot < slotTo; slot += tile) {
+        for (int slot = Math.max(slotFrom, limits.firstSlot(from, tile)); slot < slotTo; slot += tile) {
             int end = Math.min(slotTo, slot + tile);
             for (int h = 0; h < headsPerPart; h++) {
                 int query = h * rows * queryWidth;
                 int at = h * rows * STRIDE;
                 stepLayer.keys(kvHead + h).scores(s.prepared, query, rows, slot, end, s.scores, at, STRIDE, s.store);
                 for (int r = 0; r < rows; r++) {
+                    limits.stored(kvHead + h, from + r / group, s.scores, at + r * STRIDE, slot, end);
                     softmax.weigh(s, h * rows + r, seenStored(from + r / group, slot, end), end - slot);
                 }
             }
@@ -350,13 +362,15 @@ final class Attention {
     }
 
     /** The {@code from}th to {@code to - 1}th of the slots selected for a head. */
-    private void attendSelected(StepScratch s, SlotSelector now, int kvHead, int rows, int from, int to) {
+    private void attendSelected(StepScratch s, SlotSelector now, int kvHead, int token, int toToken, int from, int to) {
+        int rows = (toToken - token) * group;
         int[] chosen = now.slots(kvHead);
         int end = Math.min(to, now.count(kvHead));
         for (int first = from; first < end; first += TILE) {
             int last = Math.min(end, first + TILE);
             layer().keys(kvHead).scoresOf(s.prepared, 0, rows, chosen, first, last, s.scores, 0, STRIDE, s.store);
             for (int r = 0; r < rows; r++) {
+                limits.selected(kvHead, token + r / group, s.scores, r * STRIDE, chosen, first, last);
                 softmax.weigh(s, r, last - first, last - first);
             }
             layer().values(kvHead).addWeightedOf(s.scores, 0, STRIDE, rows, chosen, first, last, s.sums, 0, s.store);
@@ -396,10 +410,11 @@ final class Attention {
 
     private void attendOwn(StepScratch s, int kvHead, int from, int to, int row) {
         int rows = (to - from) * group;
-        for (int tile = 0; tile < to; tile += TILE) {
+        for (int tile = limits.firstOwn(from, TILE); tile < to; tile += TILE) {
             int end = Math.min(to, tile + TILE);
             own.scores(kvHead, s.queries, row * headDim, rows, tile, end, s.scores, row * STRIDE, STRIDE);
             for (int r = 0; r < rows; r++) {
+                limits.own(from + r / group, s.scores, (row + r) * STRIDE, tile, end);
                 // Row r belongs to token from + r / group, which sees itself and all before.
                 softmax.weigh(s, row + r, Math.clamp(from + r / group + 1 - tile, 0, end - tile), end - tile);
             }

@@ -84,6 +84,11 @@ public final class HeadStores implements SingleLayer {
     }
 
     @Override
+    public Slots slots() {
+        return Slots.IN_ORDER;
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return keyReaders.get(kvHead);
     }

@@ -27,6 +27,26 @@ public interface LayerStore {
     /** Slots in use, of the head that uses most: its {@link #keys} and {@link #values} say how many a head uses. */
     int size();
 
+    /** What slots have to do with positions. */
+    enum Slots {
+        /** Slot {@code i} of every head holds position {@code i}. */
+        IN_ORDER,
+        /** {@link #position} tells. */
+        PLACED,
+        /** Nobody knows: tokens are merged, or kept in an order of the method's own. Such a layer cannot have a window. */
+        UNKNOWN
+    }
+
+    /** What slots have to do with positions; a layer with a window must know. */
+    default Slots slots() {
+        return Slots.UNKNOWN;
+    }
+
+    /** The position of the token in a slot of a head, where slots are {@link Slots#PLACED}. */
+    default int position(int kvHead, int slot) {
+        return slot;
+    }
+
     /** The keys of a head. */
     KeyReader keys(int kvHead);
 

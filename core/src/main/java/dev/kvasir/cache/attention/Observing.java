@@ -13,6 +13,7 @@ final class Observing {
     private final CacheShape shape;
     private final Kernels kernels;
     private final Attention attention;
+    private final ScoreLimits limits;
     private final Stash<StepScratch> scratches;
     private final int group;
     private final int headDim;
@@ -29,10 +30,12 @@ final class Observing {
     /** Whether the sums of the rows are yet to be made. */
     private boolean probing;
 
-    Observing(CacheShape shape, Kernels kernels, Attention attention, Stash<StepScratch> scratches) {
+    Observing(
+            CacheShape shape, Kernels kernels, Attention attention, ScoreLimits limits, Stash<StepScratch> scratches) {
         this.shape = shape;
         this.kernels = kernels;
         this.attention = attention;
+        this.limits = limits;
         this.scratches = scratches;
         this.group = shape.queriesPerKvHead();
         this.headDim = shape.headDim();
@@ -118,6 +121,7 @@ final class Observing {
         for (int slot = now.fromSlot(); slot < last; slot += Attention.TILE) {
             int end = Math.min(last, slot + Attention.TILE);
             stepLayer.keys(kvHead).scores(s.prepared, 0, rows, slot, end, s.scores, 0, Attention.STRIDE, s.store);
+            limitStored(s, kvHead, rows, slot, end);
             for (int i = 0; i < wanted; i++) {
                 show(s, now, kvHead, i, seenStored((int) s.maxima[i], slot, end), slot);
             }
@@ -128,6 +132,7 @@ final class Observing {
         for (int tile = 0; tile < to; tile += Attention.TILE) {
             int end = Math.min(to, tile + Attention.TILE);
             tokens.scores(kvHead, s.queries, 0, rows, tile, end, s.scores, 0, Attention.STRIDE);
+            limitOwn(s, rows, tile, end);
             for (int i = 0; i < wanted; i++) {
                 int seen = Math.clamp((int) s.maxima[i] + 1 - tile, 0, end - tile);
                 show(s, now, kvHead, i, seen, slots + tile);
@@ -145,6 +150,7 @@ final class Observing {
         for (int slot = 0; slot < last; slot += Attention.TILE) {
             int end = Math.min(last, slot + Attention.TILE);
             stepLayer.keys(kvHead).scores(s.prepared, 0, rows, slot, end, s.scores, 0, Attention.STRIDE, s.store);
+            limitStored(s, kvHead, rows, slot, end);
             for (int r = 0; r < rows; r++) {
                 add(s, r, end - slot, most, sums);
             }
@@ -152,6 +158,7 @@ final class Observing {
         for (int tile = 0; tile < to; tile += Attention.TILE) {
             int end = Math.min(to, tile + Attention.TILE);
             tokens.scores(kvHead, s.queries, 0, rows, tile, end, s.scores, 0, Attention.STRIDE);
+            limitOwn(s, rows, tile, end);
             for (int r = 0; r < rows; r++) {
                 add(s, r, Math.clamp((int) s.maxima[r / group] + 1 - tile, 0, end - tile), most, sums);
             }
@@ -174,6 +181,19 @@ final class Observing {
             most[row] = max;
         }
         sums[row] += kernels.expSum(s.scores, at, seen, most[row]);
+    }
+
+    /** Limits scores of rows whose tokens stand in {@code maxima}. */
+    private void limitStored(StepScratch s, int kvHead, int rows, int slot, int end) {
+        for (int r = 0; r < rows; r++) {
+            limits.stored(kvHead, (int) s.maxima[r / group], s.scores, r * Attention.STRIDE, slot, end);
+        }
+    }
+
+    private void limitOwn(StepScratch s, int rows, int tile, int end) {
+        for (int r = 0; r < rows; r++) {
+            limits.own((int) s.maxima[r / group], s.scores, r * Attention.STRIDE, tile, end);
+        }
     }
 
     private int seenStored(int token, int slot, int end) {

@@ -18,6 +18,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.Function;
 import java.util.zip.CRC32C;
 import java.util.zip.CheckedInputStream;
@@ -30,6 +31,7 @@ import java.util.zip.CheckedOutputStream;
  *   "KVASIRKV"  int version
  *   text spec   text fingerprint        (text: int bytes, UTF-8)
  *   int layers, heads, kvHeads, headDim, hiddenSize, length
+ *   float scoreCap   int windows (0 or layers)   int window of each
  *   long CRC32C of everything before
  *   for each layer, KV head: keys, values (each store's own form)
  *   long CRC32C of everything before
@@ -37,7 +39,7 @@ import java.util.zip.CheckedOutputStream;
  */
 public final class SavedCache {
     private static final byte[] MAGIC = "KVASIRKV".getBytes(StandardCharsets.US_ASCII);
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
     /** The longest spec or fingerprint. */
     private static final int MAX_TEXT = 1 << 16;
 
@@ -64,6 +66,11 @@ public final class SavedCache {
             data.writeInt(number);
         }
         data.writeInt(length);
+        data.writeFloat(shape.scoreCap());
+        data.writeInt(shape.windows().size());
+        for (int window : shape.windows()) {
+            data.writeInt(window);
+        }
         data.writeLong(checked.getChecksum().getValue());
         content.write(data);
         data.writeLong(checked.getChecksum().getValue());
@@ -143,16 +150,30 @@ public final class SavedCache {
         for (int i = 0; i < numbers.length; i++) {
             numbers[i] = data.readInt();
         }
+        float scoreCap = data.readFloat();
+        int[] windows = new int[checkedWindows(data.readInt())];
+        for (int i = 0; i < windows.length; i++) {
+            windows[i] = data.readInt();
+        }
         checkSum(data, checked, "header");
         if (numbers[5] < 0) {
             throw new CacheFileException("length " + numbers[5] + ", allowed are 0 and more");
         }
-        CacheShape shape = new CacheShape(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
         try {
+            List<Integer> found = Arrays.stream(windows).boxed().toList();
+            CacheShape shape =
+                    new CacheShape(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], found, scoreCap);
             return new Header(CacheSpec.parse(spec), fingerprint, shape, numbers[5]);
         } catch (InvalidInputException e) {
-            throw new CacheFileException("spec: " + e.getMessage(), e);
+            throw new CacheFileException("header: " + e.getMessage(), e);
         }
+    }
+
+    private static int checkedWindows(int count) {
+        if (count < 0 || count > MAX_TEXT) {
+            throw new CacheFileException("windows of " + count + " layers, at most " + MAX_TEXT);
+        }
+        return count;
     }
 
     private static String readText(DataInput data, String field) throws IOException {

@@ -54,6 +54,15 @@ public final class SequenceCache implements RestorableCache {
         this.workers = workers;
         this.groups = groups;
         this.stores = groups.stream().flatMap(group -> group.layers().stream()).toArray(LayerStore[]::new);
+        for (int layer = 0; layer < stores.length; layer++) {
+            if (shape.window(layer) != CacheShape.ALL && stores[layer].slots() == LayerStore.Slots.UNKNOWN) {
+                for (LayerStore store : stores) {
+                    store.release();
+                }
+                throw new InvalidInputException(spec.method() + " keeps tokens in an order of its own and cannot serve"
+                        + " layer " + layer + ", which sees a window of " + shape.window(layer) + " tokens only");
+            }
+        }
         this.layers = new Layer[stores.length];
         this.attention = new Attention(shape, kernels, workers);
         for (int layer = 0; layer < layers.length; layer++) {
@@ -273,7 +282,7 @@ public final class SequenceCache implements RestorableCache {
                 throw new IllegalStateException("attend without an append of the same tokens");
             }
             pending = null;
-            attention.run(stores[index], states, queries, output);
+            attention.run(stores[index], shape.window(index), states, queries, output);
             length += states.count();
             if (index == stores.length - 1) {
                 SequenceCache.this.length = length;

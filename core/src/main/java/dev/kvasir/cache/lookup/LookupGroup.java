@@ -1,6 +1,7 @@
 package dev.kvasir.cache.lookup;
 
 import dev.kvasir.cache.CacheModel;
+import dev.kvasir.cache.CacheShape;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.attention.LayerFactory;
 import dev.kvasir.cache.attention.LayerGroup;
@@ -65,9 +66,12 @@ public final class LookupGroup implements LayerGroup {
                     LayerGroup group = (whole ? dense : read).group(layer, tier.pool(), kernels);
                     stores.add(group);
                     for (LayerStore store : group.layers()) {
-                        Optional<TokenIndex> index = first + layers.size() < plan.denseLayers()
+                        int at = first + layers.size();
+                        // A window is read as a whole: choosing among all tokens would choose what nobody sees.
+                        boolean windowed = model.shape().window(at) != CacheShape.ALL;
+                        Optional<TokenIndex> index = at < plan.denseLayers() || windowed
                                 ? Optional.empty()
-                                : Optional.of(plan.indexes().index(first + layers.size(), pool, kernels));
+                                : Optional.of(plan.indexes().index(at, pool, kernels));
                         layers.add(new LookupLayer(plan, model.shape(), tier, store, index));
                     }
                 }

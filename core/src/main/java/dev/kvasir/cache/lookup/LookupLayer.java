@@ -71,6 +71,16 @@ public final class LookupLayer implements LayerStore {
     }
 
     @Override
+    public Slots slots() {
+        return store.slots();
+    }
+
+    @Override
+    public int position(int kvHead, int slot) {
+        return store.position(kvHead, slot);
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return store.keys(kvHead);
     }

@@ -44,6 +44,11 @@ final class RowLayer implements SingleLayer {
     }
 
     @Override
+    public Slots slots() {
+        return Slots.IN_ORDER;
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return heads[kvHead].keys();
     }

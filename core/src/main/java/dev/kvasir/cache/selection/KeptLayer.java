@@ -72,7 +72,7 @@ public final class KeptLayer implements SingleLayer {
         return most ? largest : size;
     }
 
-    /** The position of the token in a slot of a head. */
+    @Override
     public int position(int kvHead, int slot) {
         return heads.get(kvHead).tokens().positions().number(slot);
     }
@@ -95,6 +95,11 @@ public final class KeptLayer implements SingleLayer {
     @Override
     public int size() {
         return store.size();
+    }
+
+    @Override
+    public Slots slots() {
+        return Slots.PLACED;
     }
 
     @Override

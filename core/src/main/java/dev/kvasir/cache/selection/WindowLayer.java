@@ -23,6 +23,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntFunction;
 
 /**
  * A layer of constant size: the first tokens of the sequence and a ring of the newest, in the stores of another method. Every
@@ -67,7 +68,7 @@ public final class WindowLayer implements SingleLayer {
      * Layers of that plan in what {@code heads} stores.
      *
      * @param method whose they are, and {@code stores} what that of the heads is called, for errors
-     * @param table the rotary embedding; not needed where the plan has no cap
+     * @param tables the rotary embedding of each layer; not needed where the plan has no cap
      * @throws InvalidInputException once a layer is made, if the store cannot let go of single tokens
      */
     public static LayerFactory factory(
@@ -76,14 +77,14 @@ public final class WindowLayer implements SingleLayer {
             CacheShape shape,
             HeadFactory heads,
             WindowPlan plan,
-            Optional<RotaryTable> table) {
+            IntFunction<Optional<RotaryTable>> tables) {
         return (layer, pool, kernels) -> {
             HeadStores store = HeadStores.empty(shape, heads, layer, pool, kernels);
             if (!store.isMovable()) {
                 throw new InvalidInputException(method + " overwrites the oldest token, but " + stores
                         + " stores some that share a scale or a window; exact, block and qserve can overwrite one");
             }
-            return new WindowLayer(shape, plan, store, table);
+            return new WindowLayer(shape, plan, store, tables.apply(layer));
         };
     }
 
@@ -95,6 +96,16 @@ public final class WindowLayer implements SingleLayer {
     @Override
     public int size() {
         return store.size();
+    }
+
+    @Override
+    public Slots slots() {
+        return Slots.PLACED;
+    }
+
+    @Override
+    public int position(int kvHead, int slot) {
+        return plan.position(slot, seen);
     }
 
     @Override

@@ -47,4 +47,9 @@ public record WindowPlan(int sinks, int window, int block, int cap) {
     int slot(int position) {
         return position < sinks ? position : sinks + (position - sinks) % window;
     }
+
+    /** The newest position in a slot after {@code seen} tokens. */
+    int position(int slot, int seen) {
+        return slot < sinks ? slot : seen - 1 - Math.floorMod(seen - 1 - slot, window);
+    }
 }

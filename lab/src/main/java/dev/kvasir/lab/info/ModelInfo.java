@@ -1,5 +1,6 @@
 package dev.kvasir.lab.info;
 
+import dev.kvasir.model.Features;
 import dev.kvasir.model.Model;
 import dev.kvasir.model.ModelConfig;
 import dev.kvasir.model.Weights;
@@ -17,6 +18,7 @@ import java.util.TreeMap;
  *
  * @param architecture family of the decoder
  * @param parameters weights, tied embeddings counted once
+ * @param features what it has beyond a plain Llama, in words
  * @param weightBytes bytes of the model as stored
  * @param weightBytesByType bytes of weights by element type, e.g. {@code bf16}; norms are held as f32
  * @param contextLength tokens the model was trained for
@@ -25,6 +27,7 @@ import java.util.TreeMap;
 public record ModelInfo(
         String name,
         String architecture,
+        List<String> features,
         long parameters,
         int layers,
         int hiddenSize,
@@ -51,6 +54,7 @@ public record ModelInfo(
         return new ModelInfo(
                 model.name(),
                 config.family(),
+                Features.of(model),
                 elements.values().stream().mapToLong(Long::longValue).sum(),
                 config.layers(),
                 config.hiddenSize(),

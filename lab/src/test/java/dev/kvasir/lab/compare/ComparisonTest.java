@@ -29,8 +29,8 @@ class ComparisonTest {
     private static final CacheSpec EXACT = new CacheSpec("exact", Map.of());
     private static final CacheSpec GOOD = new CacheSpec("good", Map.of());
     private static final CacheSpec UNFIT = new CacheSpec("unfit", Map.of());
-    private static final ModelInfo INFO =
-            new ModelInfo("fake", "llama", 1, 1, 1, 1, 1, 1, 2, VOCABULARY, 256, 1, true, 1, Map.of(), 1, "f");
+    private static final ModelInfo INFO = new ModelInfo(
+            "fake", "llama", List.of(), 1, 1, 1, 1, 1, 1, 2, VOCABULARY, 256, 1, true, 1, Map.of(), 1, "f");
     private static final Pattern WORD = Pattern.compile("\\s*\\S+|\\s+$");
 
     private final FakeModel model = new FakeModel(VOCABULARY, 256, (method, fed) -> {

@@ -23,6 +23,7 @@ final class Results {
     static final ModelInfo MODEL = new ModelInfo(
             "tiny & <small>",
             "llama",
+            List.of(),
             6_900_000,
             6,
             256,

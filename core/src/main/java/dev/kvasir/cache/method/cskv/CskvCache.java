@@ -10,9 +10,9 @@ import dev.kvasir.cache.Calibrator;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.attention.LayerFactory;
-import dev.kvasir.tensor.RotaryTable;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * CSKV: keys and values of all tokens as latents of a joint low rank, made straight from the layer's input, and the newest
@@ -137,10 +137,10 @@ public final class CskvCache implements CacheMethod {
     @Override
     public LayerFactory layers(CacheSettings settings, CacheModel model) {
         CskvPlan plan = CskvPlan.of(settings, model.shape());
-        RotaryTable rotary = model.rotary();
         Calibration calibration = model.calibrations().find(name(), settings.text("file"));
-        List<CskvLayer.Shared> shared = LayerFactors.of(plan, calibration).stream()
-                .map(factors -> new CskvLayer.Shared(plan, factors, rotary))
+        List<LayerFactors> factors = LayerFactors.of(plan, calibration);
+        List<CskvLayer.Shared> shared = IntStream.range(0, factors.size())
+                .mapToObj(layer -> new CskvLayer.Shared(plan, factors.get(layer), model.rotary(layer)))
                 .toList();
         return (layer, pool, kernels) -> CskvLayer.empty(shared.get(layer), pool, kernels);
     }

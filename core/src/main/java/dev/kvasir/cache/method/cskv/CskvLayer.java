@@ -99,6 +99,11 @@ final class CskvLayer implements SingleLayer {
     }
 
     @Override
+    public Slots slots() {
+        return Slots.IN_ORDER;
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return keyReaders.get(kvHead);
     }

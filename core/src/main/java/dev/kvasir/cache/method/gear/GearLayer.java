@@ -95,6 +95,11 @@ final class GearLayer implements SingleLayer {
     }
 
     @Override
+    public Slots slots() {
+        return Slots.IN_ORDER;
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return keys[kvHead];
     }

@@ -16,7 +16,10 @@ import dev.kvasir.cache.store.CountedOutliers;
 import dev.kvasir.cache.store.ExactRows;
 import dev.kvasir.cache.store.SlottedOutliers;
 import dev.kvasir.tensor.RotaryBlock;
+import dev.kvasir.tensor.RotaryTable;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * KVQuant: calibrated non-uniform codes of two to four bits, one codebook for each layer and tensor; keys per channel as
@@ -132,9 +135,12 @@ public final class KvQuantCache implements CacheMethod {
         KvQuantOptions options = KvQuantOptions.of(settings, model.shape());
         List<KvQuantTables> tables =
                 KvQuantTables.of(options, model.calibrations().find(NAME, options.file()));
-        RotaryBlock rotary = new RotaryBlock(model.rotary());
-        return (layer, pages, kernels) ->
-                KvQuantLayer.empty(options, tables.get(layer), model.rotary(), rotary, pages, kernels);
+        Map<RotaryTable, RotaryBlock> blocks = new ConcurrentHashMap<>();
+        return (layer, pages, kernels) -> {
+            RotaryTable table = model.rotary(layer);
+            RotaryBlock block = blocks.computeIfAbsent(table, RotaryBlock::new);
+            return KvQuantLayer.empty(options, tables.get(layer), table, block, pages, kernels);
+        };
     }
 
     /** By its formula; where outliers have no slots, with as many of them as the calibration text had. */

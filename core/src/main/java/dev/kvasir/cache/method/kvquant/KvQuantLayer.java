@@ -101,6 +101,11 @@ final class KvQuantLayer implements SingleLayer {
     }
 
     @Override
+    public Slots slots() {
+        return Slots.IN_ORDER;
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return keyReaders[kvHead];
     }

@@ -99,7 +99,7 @@ public final class LambdaCache implements CacheMethod {
                 model.shape(),
                 Caches.heads(name(), store, model),
                 plan,
-                plan.cap() < WindowPlan.NO_CAP ? Optional.of(model.rotary()) : Optional.empty());
+                layer -> plan.cap() < WindowPlan.NO_CAP ? Optional.of(model.rotary(layer)) : Optional.empty());
     }
 
     private WindowPlan plan(CacheSettings settings, int contextLength) {

@@ -138,7 +138,7 @@ public final class LocretCache implements CacheMethod {
                 shape,
                 Caches.heads(name(), store, model),
                 (layer, tokens, movable) -> new LocretRetention(tokens, heads.get(layer), plan));
-        return LocretLayer.factory(kept, shape.kvHeads(), model.rotary());
+        return LocretLayer.factory(kept, shape.kvHeads(), model::rotary);
     }
 
     /** Of a prompt of {@code tokens} tokens, given as one step. */

@@ -19,6 +19,7 @@ import java.io.DataOutput;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntFunction;
 
 /**
  * A layer that keeps some of its tokens, whose keys it stores before RoPE and reads at the positions of their slots. All heads
@@ -46,9 +47,9 @@ final class LocretLayer implements SingleLayer {
     }
 
     /** Layers over kept ones, whose stores are of tokens that can move. */
-    static LayerFactory factory(LayerFactory kept, int kvHeads, RotaryTable table) {
+    static LayerFactory factory(LayerFactory kept, int kvHeads, IntFunction<RotaryTable> tables) {
         return (layer, pool, kernels) ->
-                new LocretLayer((KeptLayer) kept.group(layer, pool, kernels), kvHeads, table, kernels);
+                new LocretLayer((KeptLayer) kept.group(layer, pool, kernels), kvHeads, tables.apply(layer), kernels);
     }
 
     /** What it keeps. */
@@ -59,6 +60,16 @@ final class LocretLayer implements SingleLayer {
     @Override
     public int size() {
         return kept.size();
+    }
+
+    @Override
+    public Slots slots() {
+        return Slots.PLACED;
+    }
+
+    @Override
+    public int position(int kvHead, int slot) {
+        return kept.position(kvHead, slot);
     }
 
     @Override

@@ -121,8 +121,8 @@ public final class RotateKvCache implements CacheMethod {
         int[][] orders = plan.reorder().equals(RotateKvPlan.NO_REORDER)
                 ? ChannelOrder.none(model.shape())
                 : ChannelOrder.of(model.calibrations().find(name(), settings.text("file")), plan);
-        return (layer, pages, kernels) ->
-                new RotateKvLayer(plan, new KeyBasis(plan.rotation(), orders[layer]), model.rotary(), pages, kernels);
+        return (layer, pages, kernels) -> new RotateKvLayer(
+                plan, new KeyBasis(plan.rotation(), orders[layer]), model.rotary(layer), pages, kernels);
     }
 
     /** Although {@code reorder=off} does without. */

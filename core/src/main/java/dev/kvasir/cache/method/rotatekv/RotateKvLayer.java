@@ -128,6 +128,11 @@ final class RotateKvLayer implements SingleLayer {
     }
 
     @Override
+    public Slots slots() {
+        return Slots.IN_ORDER;
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return keyReaders.get(kvHead);
     }

@@ -97,7 +97,7 @@ public final class StreamingCache implements CacheMethod {
                 model.shape(),
                 Caches.heads(name(), store, model),
                 plan,
-                inCache ? Optional.of(model.rotary()) : Optional.empty());
+                layer -> inCache ? Optional.of(model.rotary(layer)) : Optional.empty());
     }
 
     private WindowPlan plan(CacheSettings settings) {

@@ -103,6 +103,11 @@ final class VidKvLayer implements SingleLayer {
     }
 
     @Override
+    public Slots slots() {
+        return Slots.IN_ORDER;
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return heads.keys(kvHead);
     }

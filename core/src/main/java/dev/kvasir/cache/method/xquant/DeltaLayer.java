@@ -114,6 +114,11 @@ final class DeltaLayer implements LayerStore {
     }
 
     @Override
+    public Slots slots() {
+        return Slots.IN_ORDER;
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return readers.keys().get(kvHead);
     }

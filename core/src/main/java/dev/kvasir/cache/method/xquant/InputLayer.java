@@ -86,6 +86,11 @@ final class InputLayer implements SingleLayer {
     }
 
     @Override
+    public Slots slots() {
+        return Slots.IN_ORDER;
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return readers.keys().get(kvHead);
     }

@@ -139,6 +139,11 @@ final class LatentLayer implements SingleLayer {
     }
 
     @Override
+    public Slots slots() {
+        return Slots.IN_ORDER;
+    }
+
+    @Override
     public KeyReader keys(int kvHead) {
         return readers.keys().get(kvHead);
     }

@@ -126,11 +126,10 @@ public final class XQuantCache implements CacheMethod {
     @Override
     public LayerFactory layers(CacheSettings settings, CacheModel model) {
         XQuantPlan plan = XQuantPlan.of(settings, model.shape());
-        RotaryTable rotary = model.rotary();
         Projections weights = model.projections();
         // Fails here rather than at the first layer if they are not known.
         weights.keys(0);
-        return (layer, pool, kernels) -> layer(plan, rotary, weights, layer, pool, kernels);
+        return (layer, pool, kernels) -> layer(plan, model.rotary(layer), weights, layer, pool, kernels);
     }
 
     /** A layer that stands by itself. */

@@ -14,7 +14,6 @@ import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.Accumulator;
 import dev.kvasir.cache.store.MatrixProduct;
 import dev.kvasir.cache.store.PackedValues;
-import dev.kvasir.tensor.RotaryTable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -105,24 +104,23 @@ public final class XQuantClCache implements CacheMethod {
     @Override
     public LayerFactory layers(CacheSettings settings, CacheModel model) {
         DeltaPlan plan = DeltaPlan.of(settings, model.shape());
-        RotaryTable rotary = model.rotary();
         Projections weights = model.projections();
         // Fails here rather than at the first layer if they are not known.
         weights.keys(0);
         return (layer, pool, kernels) -> layer < plan.start()
-                ? XQuantCache.layer(plan.base(), rotary, weights, layer, pool, kernels)
-                : group(plan, rotary, weights, pool, kernels);
+                ? XQuantCache.layer(plan.base(), model.rotary(layer), weights, layer, pool, kernels)
+                : group(plan, model, weights, pool, kernels);
     }
 
     private static DeltaGroup group(
-            DeltaPlan plan, RotaryTable rotary, Projections weights, PagePool pool, Kernels kernels) {
+            DeltaPlan plan, CacheModel model, Projections weights, PagePool pool, Kernels kernels) {
         Accumulator sum =
                 new Accumulator(pool, kernels, plan.element(), plan.shape().hiddenSize());
         List<DeltaLayer> layers = new ArrayList<>();
         for (int layer = plan.start(); layer < plan.shape().layers(); layer++) {
             DeltaLayer.Weights own = new DeltaLayer.Weights(
                     kernels,
-                    rotary,
+                    model.rotary(layer),
                     plan.base().latent() ? Optional.of(Latents.ofBoth(weights, layer)) : Optional.empty(),
                     new MatrixProduct(kernels, weights.keys(layer)),
                     new MatrixProduct(kernels, weights.values(layer)),

@@ -13,15 +13,17 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** Fetches a Llama's weights by their Hugging Face names, each checked against the configuration. */
-final class LlamaTensors {
+/** Fetches a decoder's weights by their Hugging Face names, each checked against the configuration. */
+final class DecoderTensors {
     private static final String ROPE_ORDER = "self_attn.rope_order";
 
     private final WeightFiles files;
     private final ModelConfig config;
+    private final Family family;
     private final List<String> used = new ArrayList<>();
 
-    LlamaTensors(WeightFiles files, ModelConfig config) {
+    DecoderTensors(WeightFiles files, ModelConfig config, Family family) {
+        this.family = family;
         this.files = files;
         this.config = config;
     }
@@ -34,7 +36,7 @@ final class LlamaTensors {
         for (int i = 0; i < config.layers(); i++) {
             layers.add(layer(prefix(i)));
         }
-        float[] finalNorm = vector("model.norm.weight", hidden);
+        float[] finalNorm = norm("model.norm.weight", hidden);
         Matrix output = config.tiedEmbeddings() ? embedding : matrix("lm_head.weight", config.vocabularySize(), hidden);
         return new Weights(embedding, List.copyOf(layers), finalNorm, output);
     }
@@ -80,18 +82,66 @@ final class LlamaTensors {
         int intermediate = config.intermediateSize();
         int queries = config.heads() * config.headDim();
         int keys = config.kvHeads() * config.headDim();
+        List<Matrix> qkv = together(
+                prefix + "self_attn.", "qkv_proj", List.of("q_proj", "k_proj", "v_proj"), List.of(queries, keys, keys));
+        List<Matrix> gateUp = together(
+                prefix + "mlp.", "gate_up_proj", List.of("gate_proj", "up_proj"), List.of(intermediate, intermediate));
+        boolean postNorms = family.has(Family.Trait.GEMMA);
         return new Weights.Layer(
-                vector(prefix + "input_layernorm.weight", hidden),
-                matrix(prefix + "self_attn.q_proj.weight", queries, hidden),
-                matrix(prefix + "self_attn.k_proj.weight", keys, hidden),
-                matrix(prefix + "self_attn.v_proj.weight", keys, hidden),
+                norm(prefix + "input_layernorm.weight", hidden),
+                qkv.get(0),
+                qkv.get(1),
+                qkv.get(2),
                 matrix(prefix + "self_attn.o_proj.weight", hidden, queries),
-                vector(prefix + "post_attention_layernorm.weight", hidden),
-                matrix(prefix + "mlp.gate_proj.weight", intermediate, hidden),
-                matrix(prefix + "mlp.up_proj.weight", intermediate, hidden),
+                norm(
+                        prefix + (postNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm") + ".weight",
+                        hidden),
+                gateUp.get(0),
+                gateUp.get(1),
                 matrix(prefix + "mlp.down_proj.weight", hidden, intermediate),
                 rotaryOrder(prefix + ROPE_ORDER),
-                Weights.Extras.NONE);
+                extras(prefix, queries, keys));
+    }
+
+    private Weights.Extras extras(String prefix, int queries, int keys) {
+        boolean biases = family.has(Family.Trait.QKV_BIAS);
+        boolean headNorms = family.has(Family.Trait.HEAD_NORMS);
+        boolean postNorms = family.has(Family.Trait.GEMMA);
+        if (!biases && !headNorms && !postNorms) {
+            return Weights.Extras.NONE;
+        }
+        float[] none = {};
+        int hidden = config.hiddenSize();
+        return new Weights.Extras(
+                biases ? vector(prefix + "self_attn.q_proj.bias", queries) : none,
+                biases ? vector(prefix + "self_attn.k_proj.bias", keys) : none,
+                biases ? vector(prefix + "self_attn.v_proj.bias", keys) : none,
+                headNorms ? norm(prefix + "self_attn.q_norm.weight", config.headDim()) : none,
+                headNorms ? norm(prefix + "self_attn.k_norm.weight", config.headDim()) : none,
+                postNorms ? norm(prefix + "post_attention_layernorm.weight", hidden) : none,
+                postNorms ? norm(prefix + "post_feedforward_layernorm.weight", hidden) : none);
+    }
+
+    /** Matrices with a tensor for each, or slices of the one tensor that holds them all. */
+    private List<Matrix> together(String prefix, String fused, List<String> single, List<Integer> rows) {
+        List<Matrix> matrices = new ArrayList<>();
+        int hidden = config.hiddenSize();
+        if (!family.has(Family.Trait.FUSED)) {
+            for (int i = 0; i < rows.size(); i++) {
+                matrices.add(matrix(prefix + single.get(i) + ".weight", rows.get(i), hidden));
+            }
+            return matrices;
+        }
+        int all = rows.stream().mapToInt(Integer::intValue).sum();
+        Matrix whole = matrix(prefix + fused + ".weight", all, hidden);
+        long rowBytes = whole.data().byteSize() / all;
+        int from = 0;
+        for (int count : rows) {
+            matrices.add(
+                    new Matrix(whole.dtype(), count, hidden, whole.data().asSlice(from * rowBytes, count * rowBytes)));
+            from += count;
+        }
+        return matrices;
     }
 
     /**
@@ -105,8 +155,8 @@ final class LlamaTensors {
         for (String name : left) {
             throw new InvalidFileException(
                     files.holding(name).path(),
-                    "tensor " + name + " is not part of a Llama of " + config.layers() + " layers without biases, as "
-                            + ConfigFile.CONFIG + " describes it");
+                    "tensor " + name + " is not part of a " + family.type() + " model of " + config.layers()
+                            + " layers, as " + ConfigFile.CONFIG + " describes it");
         }
     }
 
@@ -118,6 +168,17 @@ final class LlamaTensors {
     private Matrix matrix(String name, int rows, int columns) {
         used.add(name);
         return files.holding(name).matrix(name, rows, columns);
+    }
+
+    /** A norm as it multiplies. */
+    private float[] norm(String name, int length) {
+        float[] weight = vector(name, length);
+        if (family.has(Family.Trait.GEMMA)) {
+            for (int i = 0; i < length; i++) {
+                weight[i] += 1;
+            }
+        }
+        return weight;
     }
 
     private float[] vector(String name, int length) {
