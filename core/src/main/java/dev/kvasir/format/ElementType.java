@@ -42,12 +42,13 @@ public enum ElementType {
         };
     }
 
-    /** The element type of weights of {@code dtype}. */
+    /** The element type of weights of {@code dtype}. @throws IllegalArgumentException if it is packed */
     public static ElementType of(DType dtype) {
         return switch (dtype) {
             case F32 -> F32;
             case F16 -> F16;
             case BF16 -> BF16;
+            default -> throw new IllegalArgumentException("safetensors files cannot hold " + dtype);
         };
     }
 }

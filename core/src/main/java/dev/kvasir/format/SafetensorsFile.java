@@ -3,6 +3,7 @@ package dev.kvasir.format;
 import dev.kvasir.InvalidFileException;
 import dev.kvasir.tensor.DType;
 import dev.kvasir.tensor.Matrix;
+import dev.kvasir.tensor.RowReader;
 import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -30,8 +31,6 @@ import java.util.Map;
  */
 public final class SafetensorsFile {
     private static final int LENGTH_BYTES = 8;
-    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfShort I16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -140,9 +139,9 @@ public final class SafetensorsFile {
     public Matrix matrix(String name, int rows, int columns) {
         DType dtype = weightType(name, List.of((long) rows, (long) columns));
         MemorySegment bytes = bytes(name);
-        if (bytes.address() % dtype.bytes() != 0) {
+        if (bytes.address() % dtype.blockBytes() != 0) {
             bytes = Arena.ofAuto()
-                    .allocate(bytes.byteSize(), dtype.bytes())
+                    .allocate(bytes.byteSize(), dtype.blockBytes())
                     .copyFrom(bytes)
                     .asReadOnly();
         }
@@ -156,15 +155,8 @@ public final class SafetensorsFile {
      */
     public float[] vector(String name, int length) {
         DType dtype = weightType(name, List.of((long) length));
-        MemorySegment bytes = bytes(name);
         float[] values = new float[length];
-        for (int i = 0; i < length; i++) {
-            values[i] = switch (dtype) {
-                case F32 -> bytes.get(F32, 4L * i);
-                case F16 -> Float.float16ToFloat(bytes.get(I16, 2L * i));
-                case BF16 -> Float.intBitsToFloat(bytes.get(I16, 2L * i) << 16);
-            };
-        }
+        RowReader.read(new Matrix(dtype, 1, length, bytes(name)), 0, 0, length, values, 0);
         return values;
     }
 
@@ -195,9 +187,7 @@ public final class SafetensorsFile {
         return info.type()
                 .weightType()
                 .orElseThrow(() -> new InvalidFileException(
-                        path,
-                        "tensor " + name + " has dtype " + info.type() + ", weights must be "
-                                + List.of(DType.values())));
+                        path, "tensor " + name + " has dtype " + info.type() + ", weights must be F32, F16 or BF16"));
     }
 
     private SafetensorsHeader.Entry entry(String name) {

@@ -5,6 +5,7 @@ import dev.kvasir.cache.KvCache;
 import dev.kvasir.cache.LayerCache;
 import dev.kvasir.tensor.Activations;
 import dev.kvasir.tensor.Linear;
+import dev.kvasir.tensor.Precision;
 import dev.kvasir.tensor.RowReader;
 import dev.kvasir.tensor.Workers;
 
@@ -29,12 +30,17 @@ public final class Decoder {
     private float[] up = {};
     private float[] projected = {};
 
-    /** A decoder of {@code model} whose buffers grow to the largest step seen. */
+    /** A decoder of {@code model} in F32, whose buffers grow to the largest step seen. */
     public Decoder(Model model, Workers workers) {
+        this(model, workers, Precision.F32);
+    }
+
+    /** A decoder of {@code model}; with {@link Precision#BF16} a prompt's logits differ a little from those of its tokens fed one by one. */
+    public Decoder(Model model, Workers workers, Precision precision) {
         this.model = model;
         this.config = model.config();
         this.workers = workers;
-        this.linear = new Linear(workers);
+        this.linear = new Linear(workers, precision);
         this.states = new LayerStates(model, workers, linear);
     }
 

@@ -1,12 +1,15 @@
 package dev.kvasir.tensor;
 
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
- * The product with a weight matrix, {@code out[t][r] = sum over c of w[r][c] * x[t][c]}, in f32 whatever the weights are.
+ * The product with a weight matrix, {@code out[t][r] = sum over c of w[r][c] * x[t][c]}, in f32 whatever the weights are,
+ * unless another {@link Precision} is asked for.
  *
  * <p>Give the input once, then apply any number of matrices to it. One token goes through {@link MatVec}, up to {@value #FEW} through {@link Dots}, which
- * read every weight once from memory; more are packed once for all matrices and go through {@link Panels}. How the
+ * read every weight once from memory; more are packed once for all matrices and go through {@link Panels},
+ * or {@link Bf16Products}. How the
  * work is cut depends on the shapes alone, so results are the same for any number of threads. Not for several
  * threads at once.
  */
@@ -27,6 +30,7 @@ public final class Linear {
     private static final int ROW_CHUNK = 1024;
 
     private final Workers workers;
+    private final Optional<Bf16Products> library;
     private final ThreadLocal<float[]> weightScratch = ThreadLocal.withInitial(() -> new float[0]);
     private final ThreadLocal<float[]> tileScratch = ThreadLocal.withInitial(() -> new float[0]);
     private float[] x = {};
@@ -35,9 +39,15 @@ public final class Linear {
     private float[] packed = {};
     private boolean isPacked;
 
-    /** Products that share the work among {@code workers}. */
+    /** Products in F32 that share the work among {@code workers}. */
     public Linear(Workers workers) {
+        this(workers, Precision.F32);
+    }
+
+    /** Products that share the work among {@code workers}. */
+    public Linear(Workers workers, Precision precision) {
         this.workers = workers;
+        this.library = precision.library().map(found -> new Bf16Products(found, workers));
     }
 
     /** Sets the input {@code x [tokens][columns]} of the products that follow; it must not change while they are made. */
@@ -60,6 +70,12 @@ public final class Linear {
         }
         if (tokens <= FEW) {
             applyToFew(w, out);
+        } else if (library.isPresent()) {
+            if (!isPacked) {
+                library.get().input(x, tokens, columns);
+                isPacked = true;
+            }
+            library.get().apply(w, out);
         } else {
             applyToMany(w, out);
         }

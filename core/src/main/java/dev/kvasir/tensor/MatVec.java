@@ -25,13 +25,17 @@ final class MatVec {
 
     private MatVec() {}
 
-    /** Whether {@link #set} knows the type; the Vector API has no conversion from f16. */
+    /** Whether {@link #set} knows the type. */
     static boolean serves(DType dtype) {
-        return dtype != DType.F16;
+        return dtype == DType.F32 || dtype == DType.BF16 || BlockMatVec.serves(dtype);
     }
 
     /** Writes the products of rows {@code row} to {@code row + 3} with {@code x [columns]} to {@code out[row]} and on. */
     static void set(Matrix w, int row, float[] x, float[] out) {
+        if (w.dtype().isPacked()) {
+            BlockMatVec.set(w, row, x, out);
+            return;
+        }
         if (w.dtype() == DType.F32) {
             setF32(w.data(), row, x, w.columns(), out);
         } else {

@@ -3,12 +3,15 @@ package dev.kvasir.tokenizer;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import dev.kvasir.InvalidFileException;
+import dev.kvasir.format.gguf.GgufFile;
+import dev.kvasir.format.gguf.GgufMetadata;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * Text to ids and back, as the model's {@code tokenizer.json} says.
+ * Text to ids and back, as the model's {@code tokenizer.json} or the metadata of its GGUF file says.
  *
  * <p>May be used by several threads at once until it is closed; a {@link Stream} belongs to one thread at a time. Half a
  * surrogate pair, which is no text, counts as U+FFFD.
@@ -28,14 +31,31 @@ public final class Tokenizer implements AutoCloseable {
     }
 
     /**
-     * Opens {@code folder/tokenizer.json}.
+     * Opens the tokenizer of a model: {@code tokenizer.json} of a folder, or what the metadata of a GGUF file describes.
      *
      * @param vocabularySize rows of the model's embedding; every id must be smaller
      * @throws InvalidFileException if the file is missing or malformed, if it does not match the model, or if its decoder is
      *     one that cannot be streamed
      */
-    public static Tokenizer open(Path folder, int vocabularySize) {
-        TokenizerFile file = TokenizerFile.read(folder, vocabularySize);
+    public static Tokenizer open(Path model, int vocabularySize) {
+        if (Files.isRegularFile(model)) {
+            return open(GgufFile.open(model).metadata(), vocabularySize);
+        }
+        return open(TokenizerFile.read(model, vocabularySize), vocabularySize);
+    }
+
+    /**
+     * The tokenizer that the metadata of a GGUF file describes: {@code tokenizer.ggml.model} {@code gpt2}, or {@code llama}.
+     *
+     * @param vocabularySize rows of the model's embedding; every id must be smaller
+     * @throws InvalidFileException naming the key that is missing, malformed, or says what is not supported
+     */
+    public static Tokenizer open(GgufMetadata metadata, int vocabularySize) {
+        byte[] json = GgufTokenizer.json(metadata, vocabularySize);
+        return open(TokenizerFile.of(metadata.path(), json, vocabularySize), vocabularySize);
+    }
+
+    private static Tokenizer open(TokenizerFile file, int vocabularySize) {
         TextDecoder decoder = TextDecoder.of(file.path(), file.decoder());
         return new Tokenizer(file, vocabularySize, decoder, NativeTokenizers.open(file));
     }

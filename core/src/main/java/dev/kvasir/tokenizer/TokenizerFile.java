@@ -41,17 +41,22 @@ final class TokenizerFile {
     private JsonNode decoder = JsonFile.MAPPER.nullNode();
     private JsonNode added = JsonFile.MAPPER.createArrayNode();
 
-    private TokenizerFile(Path path, int vocabularySize) {
+    private TokenizerFile(Path path, byte[] json, int vocabularySize) {
         this.path = path;
         this.vocabularySize = vocabularySize;
-        this.json = JsonFile.readBytes(path, MAX_BYTES);
+        this.json = json;
         this.tokens = new @Nullable String[vocabularySize];
     }
 
     /** Reads {@code folder/tokenizer.json}, whose ids must all be below {@code vocabularySize}. */
     static TokenizerFile read(Path folder, int vocabularySize) {
         Path path = folder.resolve(NAME);
-        TokenizerFile file = new TokenizerFile(path, vocabularySize);
+        return of(path, JsonFile.readBytes(path, MAX_BYTES), vocabularySize);
+    }
+
+    /** Checks {@code json}, which {@code path} holds or stands for. */
+    static TokenizerFile of(Path path, byte[] json, int vocabularySize) {
+        TokenizerFile file = new TokenizerFile(path, json, vocabularySize);
         try (JsonParser parser = JsonFile.MAPPER.createParser(file.json)) {
             file.parse(parser);
         } catch (JacksonException e) {

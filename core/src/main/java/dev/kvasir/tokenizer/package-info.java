@@ -1,5 +1,6 @@
 /**
- * Text to token ids and back: a {@code tokenizer.json} read through DJL tokenizers, and streaming detokenisation.
+ * Text to token ids and back: a {@code tokenizer.json}, or one made of a GGUF file's metadata,
+ * read through DJL tokenizers, and streaming detokenisation.
  *
  * <p>Start at {@link dev.kvasir.tokenizer.Tokenizer}. Uses {@code format} to read JSON that nobody vouches for.
  */

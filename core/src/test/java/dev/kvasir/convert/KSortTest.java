@@ -409,7 +409,7 @@ class KSortTest {
         refusedConfig(
                 to,
                 config.deepCopy().without("kvasir_rope_block").put("model_type", "llama"),
-                "rope_order is not part of a Llama");
+                "rope_order is not part of a llama model");
         refusedConfig(to, config.deepCopy().put("kvasir_rope_block", 10), "must be even and divide head_dim 24");
         refusedConfig(to, config.deepCopy().put("kvasir_rope_block", 1 << 30), "kvasir_rope_block");
         refusedConfig(to, config.deepCopy().put("kvasir_rope_block", "8"), "kvasir_rope_block");

@@ -233,7 +233,7 @@ class SafetensorsTest {
         TestFolders.writeWeights(path, List.of(tensor("w", ElementType.I8, 2L, 2L)));
         assertThatThrownBy(() -> SafetensorsFile.open(path).matrix("w", 2, 2))
                 .isInstanceOf(InvalidFileException.class)
-                .hasMessage(path + ": tensor w has dtype I8, weights must be [F32, F16, BF16]");
+                .hasMessage(path + ": tensor w has dtype I8, weights must be F32, F16 or BF16");
     }
 
     @Test

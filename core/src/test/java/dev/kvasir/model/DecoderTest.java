@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class DecoderTest {
-    private static final List<DType> DTYPES = List.of(DType.values());
+    private static final List<DType> DTYPES = List.of(DType.F32, DType.F16, DType.BF16);
     private static final Workers ONE = Workers.of(1);
     private static final Workers TWO = Workers.of(2);
 
@@ -40,7 +40,9 @@ class DecoderTest {
     }
 
     @ParameterizedTest
-    @EnumSource(DType.class)
+    @EnumSource(
+            value = DType.class,
+            names = {"F32", "F16", "BF16"})
     void agreesWithTheOracleInEveryStepSize(DType dtype) {
         Model model = TestModels.random(TestModels.config(80, 3, 6, 2, 24), dtype, 42);
         int[] tokens = tokens(model, 45, new Random(1));

@@ -2,6 +2,7 @@ package dev.kvasir.model;
 
 import dev.kvasir.tensor.DType;
 import dev.kvasir.tensor.Matrix;
+import dev.kvasir.tensor.PackedReference;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -72,8 +73,15 @@ public final class TestModels {
 
     private static Matrix matrix(DType dtype, int rows, int columns, double deviation, RandomGenerator random) {
         // Files align nothing: start the data at an odd address.
-        long bytes = (long) rows * columns * dtype.bytes();
+        long bytes = rows * dtype.bytes(columns);
         MemorySegment data = Arena.ofAuto().allocate(bytes + 1).asSlice(1);
+        if (dtype.isPacked()) {
+            for (long at = 0; at < bytes; at += dtype.blockBytes()) {
+                byte[] block = PackedReference.random(dtype, deviation, random);
+                MemorySegment.copy(block, 0, data, ValueLayout.JAVA_BYTE, at, block.length);
+            }
+            return new Matrix(dtype, rows, columns, data);
+        }
         for (long i = 0; i < (long) rows * columns; i++) {
             write(dtype, data, i, (float) (random.nextGaussian() * deviation));
         }
@@ -88,6 +96,7 @@ public final class TestModels {
                 int bits = Float.floatToRawIntBits(value);
                 data.set(F16, 2 * index, (short) ((bits + 0x7fff + (bits >>> 16 & 1)) >>> 16));
             }
+            default -> throw new IllegalArgumentException(dtype + " is packed");
         }
     }
 
@@ -98,7 +107,20 @@ public final class TestModels {
             case F32 -> matrix.data().get(F32, 4 * index);
             case F16 -> Float.float16ToFloat(matrix.data().get(F16, 2 * index));
             case BF16 -> Float.intBitsToFloat(matrix.data().get(F16, 2 * index) << 16);
+            default -> PackedReference.row(matrix, row)[column];
         };
+    }
+
+    /** A row, read without any kernel. */
+    public static float[] row(Matrix matrix, int row) {
+        if (matrix.dtype().isPacked()) {
+            return PackedReference.row(matrix, row);
+        }
+        float[] values = new float[matrix.columns()];
+        for (int column = 0; column < values.length; column++) {
+            values[column] = element(matrix, row, column);
+        }
+        return values;
     }
 
     private static float[] norm(int channels, RandomGenerator random) {

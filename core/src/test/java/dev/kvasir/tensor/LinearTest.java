@@ -45,7 +45,8 @@ class LinearTest {
         }
     }
 
-    private static void check(DType dtype, int rows, int columns, int tokens, Random random) {
+    private static void check(DType dtype, int rows, int atLeast, int tokens, Random random) {
+        int columns = wholeBlocks(dtype, atLeast);
         Matrix w = TestModels.matrix(dtype, rows, columns, random);
         float[] x = numbers(tokens * columns, random);
         // Longer than needed, and holding what must neither be read nor left.
@@ -70,10 +71,11 @@ class LinearTest {
     @EnumSource(DType.class)
     void isIdenticalForAnyNumberOfThreadsAndHoweverOftenItRan(DType dtype) {
         Random random = new Random(13);
-        Matrix w = TestModels.matrix(dtype, 500, 300, random);
+        int columns = wholeBlocks(dtype, 300);
+        Matrix w = TestModels.matrix(dtype, 500, columns, random);
         try (Workers three = Workers.of(3)) {
             for (int tokens : new int[] {1, 3, 8, 65}) {
-                float[] x = numbers(tokens * 300, random);
+                float[] x = numbers(tokens * columns, random);
                 float[] first = apply(ONE, w, x, tokens);
                 // Enough rounds for the compiler to replace the interpreter on the way.
                 for (int round = 0; round < 300; round++) {
@@ -109,6 +111,11 @@ class LinearTest {
         assertThatThrownBy(() -> linear.apply(w, new float[7])).isInstanceOf(IllegalArgumentException.class);
         Matrix other = TestModels.matrix(DType.F32, 3, 4, new Random(1));
         assertThatThrownBy(() -> linear.apply(other, new float[8])).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    private static int wholeBlocks(DType dtype, int columns) {
+        int size = dtype.blockElements();
+        return (columns + size - 1) / size * size;
     }
 
     private static float[] apply(Workers workers, Matrix w, float[] x, int tokens) {

@@ -37,18 +37,35 @@ class RowReaderTest {
     @EnumSource(DType.class)
     void readsAnyPieceAndTouchesNothingElse(DType dtype) {
         Random random = new Random(21);
-        Matrix matrix = TestModels.matrix(dtype, 7, 53, random);
+        int columns = dtype.isPacked() ? 3 * dtype.blockElements() : 53;
+        Matrix matrix = TestModels.matrix(dtype, 7, columns, random);
         for (int round = 0; round < 300; round++) {
             int row = random.nextInt(7);
-            int column = random.nextInt(53);
-            int count = random.nextInt(53 - column + 1);
+            int column = random.nextInt(columns);
+            int count = random.nextInt(columns - column + 1);
             int at = random.nextInt(20);
+            float[] expected = TestModels.row(matrix, row);
             float[] out = new float[at + count + 3];
             RowReader.read(matrix, row, column, count, out, at);
             for (int i = 0; i < out.length; i++) {
                 boolean inside = i >= at && i < at + count;
-                assertThat(out[i]).isEqualTo(inside ? TestModels.element(matrix, row, column + i - at) : 0);
+                assertThat(out[i])
+                        .as("%s, element %d", dtype, column + i - at)
+                        .isEqualTo(inside ? expected[column + i - at] : 0);
             }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(DType.class)
+    void readsOnIntoTheNextRows(DType dtype) {
+        int columns = dtype.isPacked() ? 2 * dtype.blockElements() : 37;
+        Matrix matrix = TestModels.matrix(dtype, 4, columns, new Random(22));
+        float[] out = new float[2 * columns + 3];
+        RowReader.read(matrix, 1, 5, out.length, out, 0);
+        for (int i = 0; i < out.length; i++) {
+            int index = columns + 5 + i;
+            assertThat(out[i]).isEqualTo(TestModels.element(matrix, index / columns, index % columns));
         }
     }
 

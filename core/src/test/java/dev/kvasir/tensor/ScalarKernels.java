@@ -9,10 +9,11 @@ final class ScalarKernels {
     /** {@code [tokens][rows]}. */
     static double[] linear(Matrix w, float[] x, int tokens) {
         double[] out = new double[tokens * w.rows()];
-        for (int t = 0; t < tokens; t++) {
-            for (int r = 0; r < w.rows(); r++) {
+        for (int r = 0; r < w.rows(); r++) {
+            float[] row = TestModels.row(w, r);
+            for (int t = 0; t < tokens; t++) {
                 for (int c = 0; c < w.columns(); c++) {
-                    out[t * w.rows() + r] += (double) TestModels.element(w, r, c) * x[t * w.columns() + c];
+                    out[t * w.rows() + r] += (double) row[c] * x[t * w.columns() + c];
                 }
             }
         }

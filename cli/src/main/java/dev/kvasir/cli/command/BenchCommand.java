@@ -8,6 +8,7 @@ import dev.kvasir.cli.option.CacheListOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.JsonOption;
 import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.PrecisionOption;
 import dev.kvasir.cli.option.Range;
 import dev.kvasir.lab.bench.SpeedBench;
 import dev.kvasir.lab.bench.SpeedOptions;
@@ -109,6 +110,9 @@ public final class BenchCommand implements Callable<Integer> {
     private final ComputeOptions compute = new ComputeOptions();
 
     @Mixin
+    private final PrecisionOption precision = new PrecisionOption();
+
+    @Mixin
     private final JsonOption json = new JsonOption();
 
     /** The command on these streams. */
@@ -122,7 +126,7 @@ public final class BenchCommand implements Callable<Integer> {
         if (report.isPresent()) {
             OutputFiles.requireWritable(report.get());
         }
-        try (Session session = Session.open(model, compute);
+        try (Session session = Session.open(model, compute, precision.precision());
                 ProgressDisplay progress = new ProgressDisplay(terminal)) {
             BenchResult result = measure(session, progress);
             progress.finish();

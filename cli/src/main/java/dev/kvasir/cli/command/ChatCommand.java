@@ -4,6 +4,7 @@ import dev.kvasir.cli.Terminal;
 import dev.kvasir.cli.option.CacheSpecOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.PrecisionOption;
 import dev.kvasir.cli.option.SamplingMixin;
 import java.io.IOException;
 import java.util.concurrent.Callable;
@@ -41,6 +42,9 @@ public final class ChatCommand implements Callable<Integer> {
     private final ComputeOptions compute = new ComputeOptions();
 
     @Mixin
+    private final PrecisionOption precision = new PrecisionOption();
+
+    @Mixin
     private final SamplingMixin sampling = new SamplingMixin();
 
     /** The command on these streams. */
@@ -50,7 +54,7 @@ public final class ChatCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        try (Session session = Session.open(model, compute);
+        try (Session session = Session.open(model, compute, precision.precision());
                 Chat chat = new Chat(session, cache.spec(), sampling, terminal)) {
             chat.run();
         }

@@ -5,6 +5,7 @@ import dev.kvasir.cli.Terminal;
 import dev.kvasir.cli.option.CacheSpecOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.PrecisionOption;
 import dev.kvasir.cli.option.SamplingMixin;
 import dev.kvasir.engine.Generator;
 import dev.kvasir.engine.SamplingOptions;
@@ -40,6 +41,9 @@ public final class GenerateCommand implements Callable<Integer> {
 
     @Mixin
     private final ComputeOptions compute = new ComputeOptions();
+
+    @Mixin
+    private final PrecisionOption precision = new PrecisionOption();
 
     @Mixin
     private final SamplingMixin sampling = new SamplingMixin();
@@ -80,7 +84,7 @@ public final class GenerateCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         SamplingOptions options = sampling.options();
         String text = Sources.text(prompt.stream().toList(), promptFile, terminal, "the prompt");
-        try (Session session = Session.open(model, compute);
+        try (Session session = Session.open(model, compute, precision.precision());
                 KvCache held = loadCache.isPresent() ? session.load(loadCache.get()) : session.newCache(cache.spec())) {
             int[] ids = session.prompt(text, held);
             if (echo) {
@@ -91,6 +95,8 @@ public final class GenerateCommand implements Callable<Integer> {
             terminal.out().flush();
             if (stats) {
                 say(result, held, options);
+                terminal.err()
+                        .println("prompts computed in " + session.precision().description());
             }
             if (saveCache.isPresent()) {
                 session.takeLast(held, result);

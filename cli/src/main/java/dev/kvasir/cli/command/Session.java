@@ -16,6 +16,7 @@ import dev.kvasir.lab.step.EngineModel;
 import dev.kvasir.lab.step.StepModel;
 import dev.kvasir.model.Decoder;
 import dev.kvasir.model.Model;
+import dev.kvasir.tensor.Precision;
 import dev.kvasir.tensor.Workers;
 import dev.kvasir.tokenizer.Tokenizer;
 import java.io.BufferedInputStream;
@@ -38,25 +39,32 @@ final class Session implements AutoCloseable {
     private final Tokenizer tokenizer;
     private final Workers workers;
     private final PagePool pool;
+    private final Precision precision;
     private final Decoder decoder;
 
-    private Session(Model model, Tokenizer tokenizer, Workers workers, PagePool pool) {
+    private Session(Model model, Tokenizer tokenizer, Workers workers, PagePool pool, Precision precision) {
         this.model = model;
         this.cacheModel = model.cacheModel();
         this.tokenizer = tokenizer;
         this.workers = workers;
         this.pool = pool;
-        this.decoder = new Decoder(model, workers);
+        this.precision = precision;
+        this.decoder = new Decoder(model, workers, precision);
     }
 
     /** Opens the model; fails with a line about the option or the file that does not serve. */
     static Session open(ModelOption option, ComputeOptions compute) {
+        return open(option, compute, Precision.F32);
+    }
+
+    /** As {@link #open(ModelOption, ComputeOptions)}, with prompts computed in {@code precision}. */
+    static Session open(ModelOption option, ComputeOptions compute, Precision precision) {
         compute.check();
         Path folder = option.folder();
         Model model = Models.open(folder);
         long budget = compute.cacheBudget(model.weightBytes());
         Tokenizer tokenizer = Tokenizer.open(folder, model.config().vocabularySize());
-        return new Session(model, tokenizer, Workers.of(compute.threads()), new PagePool(budget));
+        return new Session(model, tokenizer, Workers.of(compute.threads()), new PagePool(budget), precision);
     }
 
     Model model() {
@@ -88,12 +96,17 @@ final class Session implements AutoCloseable {
 
     /** This model as the lab's measurements see it. */
     StepModel stepModel() {
-        return new EngineModel(model, pool, workers);
+        return new EngineModel(model, pool, workers, precision);
     }
 
     /** Calibrations of this model. */
     CalibrationRun calibrationRun() {
         return new CalibrationRun(model, pool, workers);
+    }
+
+    /** What prompts are computed in. */
+    Precision precision() {
+        return precision;
     }
 
     /** The threads themselves. */

@@ -13,7 +13,8 @@ public final class ModelOption {
     @Option(
             names = {"-m", "--model"},
             paramLabel = "PATH",
-            description = "Hugging Face folder of a Llama-family model, or a GGUF file. Default: the shipped kvasir-tiny.")
+            description =
+                    "Hugging Face folder of a Llama-family model, or a GGUF file. Default: the shipped kvasir-tiny.")
     private Optional<Path> folder = Optional.empty();
 
     /**

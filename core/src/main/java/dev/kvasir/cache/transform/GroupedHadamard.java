@@ -42,6 +42,11 @@ public final class GroupedHadamard implements Orthonormal {
         return heads * headDim;
     }
 
+    /** Heads that are rotated together. */
+    public int heads() {
+        return heads;
+    }
+
     /** What {@link #butterflies} leaves undone: a factor that a caller may fold into the scales of what it unpacks. */
     public float norm() {
         return norm;

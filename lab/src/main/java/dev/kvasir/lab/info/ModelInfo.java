@@ -50,7 +50,7 @@ public record ModelInfo(
         ModelConfig config = model.config();
         Map<DType, Long> elements = elementsByType(model.weights());
         Map<String, Long> bytes = new TreeMap<>();
-        elements.forEach((type, count) -> bytes.put(type.name().toLowerCase(Locale.ROOT), count * type.bytes()));
+        elements.forEach((type, count) -> bytes.put(type.name().toLowerCase(Locale.ROOT), type.bytes(count)));
         return new ModelInfo(
                 model.name(),
                 config.family(),

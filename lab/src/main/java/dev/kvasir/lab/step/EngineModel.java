@@ -9,6 +9,7 @@ import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Reads;
 import dev.kvasir.model.Decoder;
 import dev.kvasir.model.Model;
+import dev.kvasir.tensor.Precision;
 import dev.kvasir.tensor.Workers;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,11 +25,16 @@ public final class EngineModel implements StepModel {
 
     /** Sequences of {@code model}, their caches from {@code pool}; all three stay the caller's to close. */
     public EngineModel(Model model, PagePool pool, Workers workers) {
+        this(model, pool, workers, Precision.F32);
+    }
+
+    /** As the other, with products of many tokens in {@code precision}: for measurements of speed. */
+    public EngineModel(Model model, PagePool pool, Workers workers, Precision precision) {
         this.model = model;
         this.cacheModel = model.cacheModel();
         this.pool = pool;
         this.workers = workers;
-        this.decoder = new Decoder(model, workers);
+        this.decoder = new Decoder(model, workers, precision);
         this.unusedLogits = new float[model.config().vocabularySize()];
     }
 

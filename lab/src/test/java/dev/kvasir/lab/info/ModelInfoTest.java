@@ -20,8 +20,7 @@ class ModelInfoTest {
     private static final int VOCABULARY = 20;
 
     private static Matrix matrix(int rows, int columns) {
-        return new Matrix(
-                DType.BF16, rows, columns, MemorySegment.ofArray(new byte[rows * columns * DType.BF16.bytes()]));
+        return new Matrix(DType.BF16, rows, columns, MemorySegment.ofArray(new byte[2 * rows * columns]));
     }
 
     private static Model model(boolean tied) {

@@ -38,6 +38,11 @@ final class KeyBasis {
         return Arrays.hashCode(order);
     }
 
+    /** All that tells it from other bases. */
+    String name() {
+        return rotation.heads() + " " + Arrays.toString(order);
+    }
+
     /** Brings {@code tokens} rows of all channels into this basis, in place. */
     void apply(float[] rows, int tokens) {
         rotation.apply(rows, 0, tokens * (channels / rotation.width()));

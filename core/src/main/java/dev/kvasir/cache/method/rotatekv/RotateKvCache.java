@@ -10,6 +10,7 @@ import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.MethodNotes;
 import dev.kvasir.cache.attention.LayerFactory;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * RotateKV, a 2-bit cache by outlier-aware rotation (Su et al., IJCAI 2025, arXiv 2501.16383).
@@ -112,6 +113,10 @@ public final class RotateKvCache implements CacheMethod {
                 CacheOption.number(
                         "sinkEntries", 20, "largest activations of a prompt whose tokens stay exact", "0 to 64"),
                 CacheOption.flag("quantizedPrefill", true, "whether a prompt's tokens see each other as stored"),
+                CacheOption.flag(
+                        "fuse",
+                        false,
+                        "whether the bases are folded into a copy of the projections instead of applied to each token"),
                 CacheOption.calibrationFile());
     }
 
@@ -121,8 +126,19 @@ public final class RotateKvCache implements CacheMethod {
         int[][] orders = plan.reorder().equals(RotateKvPlan.NO_REORDER)
                 ? ChannelOrder.none(model.shape())
                 : ChannelOrder.of(model.calibrations().find(name(), settings.text("file")), plan);
-        return (layer, pages, kernels) -> new RotateKvLayer(
-                plan, new KeyBasis(plan.rotation(), orders[layer]), model.rotary(layer), pages, kernels);
+        return (layer, pages, kernels) -> {
+            KeyBasis basis = new KeyBasis(plan.rotation(), orders[layer]);
+            Optional<FusedProjections> fused = plan.fuse()
+                    ? Optional.of(FusedProjections.of(model.projections(), layer, basis, plan.valueBasis(), kernels))
+                    : Optional.empty();
+            return new RotateKvLayer(plan, basis, fused, model.rotary(layer), pages, kernels);
+        };
+    }
+
+    /** The fused projections, in F32. */
+    @Override
+    public long weightBytes(CacheSettings settings, CacheShape shape) {
+        return settings.flag("fuse") ? shape.layers() * FusedProjections.bytes(shape) : 0;
     }
 
     /** Although {@code reorder=off} does without. */

@@ -10,13 +10,13 @@ import dev.kvasir.cache.attention.TurnedValues;
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.ExactRows;
 import dev.kvasir.cache.store.KeyReader;
+import dev.kvasir.cache.store.MatrixProduct;
 import dev.kvasir.cache.store.PackedKeys;
 import dev.kvasir.cache.store.PackedValues;
 import dev.kvasir.cache.store.RotatingKeys;
 import dev.kvasir.cache.store.Scratch;
 import dev.kvasir.cache.store.TiledKeys;
 import dev.kvasir.cache.store.ValueReader;
-import dev.kvasir.cache.transform.Hadamard;
 import dev.kvasir.cache.transform.Transform;
 import dev.kvasir.tensor.RotaryTable;
 import java.io.DataInput;
@@ -24,6 +24,7 @@ import java.io.DataOutput;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A layer in RotateKV: every token as codes in the rotated bases, and its attention sinks exact beside them.
@@ -42,6 +43,7 @@ final class RotateKvLayer implements SingleLayer {
     private final RotatedKeys keys;
     private final PackedValues values;
     private final Transform valueBasis;
+    private final Optional<FusedProjections> fused;
     private final ExactRows sinks;
     private final MassiveActivations activations;
     private final List<KeyReader> keyReaders = new ArrayList<>();
@@ -50,23 +52,36 @@ final class RotateKvLayer implements SingleLayer {
     // The step at hand.
     private float[] newKeys = NONE;
     private float[] newValues = NONE;
+    private float[] newInput = NONE;
     private float[] exactKeys = NONE;
     private int count;
     private int first;
     private boolean prompt;
+    private boolean holdsSinks;
 
     /** Tokens of the prompt once it has ended, else -1. */
     private int promptEnd = -1;
 
-    /** An empty layer. */
-    RotateKvLayer(RotateKvPlan plan, KeyBasis basis, RotaryTable rotary, PagePool pool, Kernels kernels) {
+    /**
+     * An empty layer.
+     *
+     * @param fused what makes stored keys and values of a layer's input, if they are not to be turned token by token
+     */
+    RotateKvLayer(
+            RotateKvPlan plan,
+            KeyBasis basis,
+            Optional<FusedProjections> fused,
+            RotaryTable rotary,
+            PagePool pool,
+            Kernels kernels) {
         this(
                 plan,
                 kernels,
                 rotary,
                 new RotatedKeys(new PackedKeys(pool, kernels, plan.keys()), basis),
                 new PackedValues(pool, kernels, plan.values()),
-                new Hadamard(plan.shape().headDim()),
+                plan.valueBasis(),
+                fused,
                 new ExactRows(
                         pool,
                         kernels,
@@ -84,6 +99,7 @@ final class RotateKvLayer implements SingleLayer {
             RotatedKeys keys,
             PackedValues values,
             Transform valueBasis,
+            Optional<FusedProjections> fused,
             ExactRows sinks,
             MassiveActivations activations) {
         this.plan = plan;
@@ -92,6 +108,7 @@ final class RotateKvLayer implements SingleLayer {
         this.keys = keys;
         this.values = values;
         this.valueBasis = valueBasis;
+        this.fused = fused;
         this.sinks = sinks;
         this.activations = activations;
         int headDim = plan.shape().headDim();
@@ -171,8 +188,12 @@ final class RotateKvLayer implements SingleLayer {
     public void begin(TokenStates states, Queries queries) {
         count = states.count();
         first = size();
-        newKeys = plan.beforeRope() ? states.keysBeforeRope() : states.keys();
-        newValues = states.values();
+        if (fused.isPresent()) {
+            newInput = states.input();
+        } else {
+            newKeys = plan.beforeRope() ? states.keysBeforeRope() : states.keys();
+            newValues = states.values();
+        }
         prompt = isPrompt(count);
         if (!prompt) {
             promptEnd = promptEnd < 0 ? first : promptEnd;
@@ -183,7 +204,14 @@ final class RotateKvLayer implements SingleLayer {
                     sinks.remove(i);
                 }
             }
-            exactKeys = states.keys();
+            holdsSinks = false;
+            for (int t = 0; t < count; t++) {
+                holdsSinks |= activations.holds(first + t);
+            }
+            if (holdsSinks) {
+                exactKeys = states.keys();
+                newValues = states.values();
+            }
         }
     }
 
@@ -196,9 +224,17 @@ final class RotateKvLayer implements SingleLayer {
     @Override
     public void append(int part, Scratch scratch) {
         switch (part) {
-            case 0 -> keys.append(newKeys, count, scratch);
+            case 0 -> appendKeys(scratch);
             case 1 -> appendValues(scratch);
             default -> appendSinks(scratch);
+        }
+    }
+
+    private void appendKeys(Scratch scratch) {
+        if (fused.isPresent()) {
+            keys.append(fused.get().keys(), newInput, count, scratch);
+        } else {
+            keys.append(newKeys, count, scratch);
         }
     }
 
@@ -206,8 +242,17 @@ final class RotateKvLayer implements SingleLayer {
         int width = plan.values().lanes();
         for (int t = 0; t < count; t += Kernels.PANEL) {
             int run = Math.min(Kernels.PANEL, count - t);
-            values.append(turned(t, run, scratch), 0, width, run, scratch);
+            float[] rows = fused.isPresent() ? projected(t, run, scratch) : turned(t, run, scratch);
+            values.append(rows, 0, width, run, scratch);
         }
+    }
+
+    /** As {@link #turned}, by the fused weights. */
+    private float[] projected(int token, int run, Scratch scratch) {
+        MatrixProduct product = fused.orElseThrow().values();
+        float[] rows = scratch.spare(Kernels.PANEL * product.outputs());
+        product.ofRows(newInput, token * product.inputs(), run, 0, product.outputs(), rows, 0, scratch);
+        return rows;
     }
 
     /** The values of tokens {@code token} and following of the step, in the basis they are stored in. */
@@ -220,7 +265,7 @@ final class RotateKvLayer implements SingleLayer {
     }
 
     private void appendSinks(Scratch scratch) {
-        if (!prompt) {
+        if (!prompt || !holdsSinks) {
             return;
         }
         for (int t = 0; t < count; t++) {
@@ -234,6 +279,7 @@ final class RotateKvLayer implements SingleLayer {
     public void end() {
         newKeys = NONE;
         newValues = NONE;
+        newInput = NONE;
         exactKeys = NONE;
     }
 
@@ -259,7 +305,7 @@ final class RotateKvLayer implements SingleLayer {
     @Override
     public RotateKvLayer fork() {
         RotateKvLayer fork = new RotateKvLayer(
-                plan, kernels, rotary, keys.fork(), values.fork(), valueBasis, sinks.fork(), activations.copy());
+                plan, kernels, rotary, keys.fork(), values.fork(), valueBasis, fused, sinks.fork(), activations.copy());
         fork.promptEnd = promptEnd;
         return fork;
     }

@@ -13,6 +13,8 @@ import dev.kvasir.cache.store.ExactRows;
 import dev.kvasir.cache.store.PackedKeys;
 import dev.kvasir.cache.store.PackedValues;
 import dev.kvasir.cache.transform.GroupedHadamard;
+import dev.kvasir.cache.transform.Hadamard;
+import dev.kvasir.cache.transform.Transform;
 
 /**
  * The settings of a cache for a model's shape, checked, and the layouts that follow from them.
@@ -24,6 +26,7 @@ import dev.kvasir.cache.transform.GroupedHadamard;
  * @param reorder {@code signed}, {@code abs} or {@code off}
  * @param sinkEntries activations of largest magnitude whose tokens are exact
  * @param quantizedPrefill whether a prompt's tokens see each other as stored
+ * @param fuse whether the bases are folded into the projections
  */
 record RotateKvPlan(
         CacheShape shape,
@@ -33,7 +36,8 @@ record RotateKvPlan(
         boolean beforeRope,
         String reorder,
         int sinkEntries,
-        boolean quantizedPrefill) {
+        boolean quantizedPrefill,
+        boolean fuse) {
     static final String NAME = "rotatekv";
     static final String NO_REORDER = "off";
     static final Element EXACT = Element.F16;
@@ -52,6 +56,12 @@ record RotateKvPlan(
             throw new InvalidInputException(
                     NAME + ": sinkEntries=" + sinkEntries + " is not possible, allowed: 0 to " + MOST_SINKS);
         }
+        boolean beforeRope = settings.text("rotatePosition").equals("pre");
+        if (settings.flag("fuse") && !beforeRope) {
+            throw new InvalidInputException(NAME
+                    + ": fuse=true is not possible with rotatePosition=post: RoPE comes between the projection and the"
+                    + " rotation; allowed: fuse=false, or rotatePosition=pre");
+        }
         Quantizer keyQuantizer = quantizer(settings, keyBits);
         Quantizer valueQuantizer = quantizer(settings, valueBits);
         return new RotateKvPlan(
@@ -59,10 +69,11 @@ record RotateKvPlan(
                 new PackedLayout(PAGE_TOKENS, channels, keyBits, group, Axis.PER_LANE, keyQuantizer),
                 new PackedLayout(channels, PAGE_TOKENS, valueBits, group, Axis.PER_DEPTH, valueQuantizer),
                 Math.min(settings.number("headsPerRotation"), Integer.lowestOneBit(shape.kvHeads())),
-                settings.text("rotatePosition").equals("pre"),
+                beforeRope,
                 settings.text("reorder"),
                 sinkEntries,
-                settings.flag("quantizedPrefill"));
+                settings.flag("quantizedPrefill"),
+                settings.flag("fuse"));
     }
 
     private static int group(int wanted, int headDim) {
@@ -90,6 +101,11 @@ record RotateKvPlan(
     /** The rotation of neighbouring heads. */
     GroupedHadamard rotation() {
         return new GroupedHadamard(headsPerRotation, shape.headDim());
+    }
+
+    /** The rotation of the values of a head. */
+    Transform valueBasis() {
+        return new Hadamard(shape.headDim());
     }
 
     /** Bytes of {@code tokens} tokens. */

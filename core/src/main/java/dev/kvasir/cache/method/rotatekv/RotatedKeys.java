@@ -2,6 +2,7 @@ package dev.kvasir.cache.method.rotatekv;
 
 import dev.kvasir.cache.kernel.Kernels;
 import dev.kvasir.cache.store.KeyTiles;
+import dev.kvasir.cache.store.MatrixProduct;
 import dev.kvasir.cache.store.PackedKeys;
 import dev.kvasir.cache.store.Scratch;
 
@@ -34,6 +35,18 @@ record RotatedKeys(PackedKeys packed, KeyBasis basis) implements KeyTiles {
             System.arraycopy(rows, t * width, turned, 0, run * width);
             basis.apply(turned, run);
             packed.append(turned, 0, width, run, scratch);
+            t += run;
+        }
+    }
+
+    /** Stores {@code count} more tokens, made of {@code input [count][hiddenSize]} by projections that give them in this basis. */
+    void append(MatrixProduct fused, float[] input, int count, Scratch scratch) {
+        int width = basis.channels();
+        for (int t = 0; t < count; ) {
+            int run = Math.min(count - t, PANEL - packed.size() % PANEL);
+            float[] rows = scratch.spare(PANEL * width);
+            fused.ofRows(input, t * fused.inputs(), run, 0, width, rows, 0, scratch);
+            packed.append(rows, 0, width, run, scratch);
             t += run;
         }
     }
