@@ -28,6 +28,7 @@ final class CoreLayeringTest {
                     "dev.kvasir.model..",
                     "dev.kvasir.format..",
                     "dev.kvasir.tokenizer..",
+                    "dev.kvasir.chat..",
                     "dev.kvasir.engine..",
                     "dev.kvasir.convert..");
 
@@ -38,6 +39,7 @@ final class CoreLayeringTest {
         "model, tensor cache",
         "format, tensor cache model",
         "tokenizer, format",
+        "chat, format",
         "engine, tensor cache model tokenizer",
         "convert, tensor cache model format",
     })

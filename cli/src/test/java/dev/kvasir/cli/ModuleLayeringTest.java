@@ -66,6 +66,17 @@ final class ModuleLayeringTest {
                 .resideOutsideOfPackage("dev.kvasir.train..")
                 .should()
                 .dependOnClassesThat()
+                .resideInAnyPackage("org.bytedeco.pytorch..", "org.bytedeco.openblas..")
+                .check(ALL);
+    }
+
+    @Test
+    void onlyOneDnnAndTrainUnpackNativeLibraries() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("dev.kvasir.train..", "dev.kvasir.onednn..")
+                .should()
+                .dependOnClassesThat()
                 .resideInAPackage("org.bytedeco..")
                 .check(ALL);
     }

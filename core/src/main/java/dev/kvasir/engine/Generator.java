@@ -7,7 +7,10 @@ import dev.kvasir.model.Decoder;
 import dev.kvasir.model.Model;
 import dev.kvasir.model.ModelConfig;
 import dev.kvasir.tokenizer.Tokenizer;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The generation loop of one sequence at a time; one thread at a time, as its decoder. */
 public final class Generator {
@@ -16,14 +19,24 @@ public final class Generator {
     private final StepFunction step;
     private final int prefillChunk;
     private final float[] logits;
+    private final Set<Integer> ends;
 
     /** A generator over one model. {@code prefillChunk} is the most prompt tokens fed in one step. */
     public Generator(Model model, Tokenizer tokenizer, Decoder decoder, int prefillChunk) {
         this(model.config(), tokenizer, decoder::forward, prefillChunk);
     }
 
+    /** As {@link #Generator(Model, Tokenizer, Decoder, int)}; {@code ends} end a text as well as the model's own tokens do. */
+    public Generator(Model model, Tokenizer tokenizer, Decoder decoder, int prefillChunk, Set<Integer> ends) {
+        this(model.config(), tokenizer, decoder::forward, prefillChunk, ends);
+    }
+
     /** As {@link #Generator(Model, Tokenizer, Decoder, int)}, over anything that makes logits of tokens. */
     public Generator(ModelConfig config, Tokenizer tokenizer, StepFunction step, int prefillChunk) {
+        this(config, tokenizer, step, prefillChunk, Set.of());
+    }
+
+    private Generator(ModelConfig config, Tokenizer tokenizer, StepFunction step, int prefillChunk, Set<Integer> ends) {
         if (prefillChunk < 1) {
             throw new InvalidInputException("prefillChunk must be 1 or more, found " + prefillChunk);
         }
@@ -32,6 +45,7 @@ public final class Generator {
         this.step = step;
         this.prefillChunk = prefillChunk;
         this.logits = new float[config.vocabularySize()];
+        this.ends = Stream.concat(config.eosTokens().stream(), ends.stream()).collect(Collectors.toUnmodifiableSet());
     }
 
     /** Why a generation ended. */
@@ -142,7 +156,7 @@ public final class Generator {
                 int token = sampler.next(logits);
                 sampler.accept(token);
                 generated.add(token);
-                if (config.eosTokens().contains(token)) {
+                if (ends.contains(token)) {
                     return Finish.EOS;
                 }
                 give(matcher.append(detokenizer.next(token)));

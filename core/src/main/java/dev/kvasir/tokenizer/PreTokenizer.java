@@ -1,9 +1,7 @@
 package dev.kvasir.tokenizer;
 
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -15,48 +13,52 @@ import java.util.stream.Stream;
  */
 enum PreTokenizer {
     /** Radford et al., Language Models are Unsupervised Multitask Learners (2019): a number is one piece. */
-    GPT2(Set.of("gpt-2", "default", "phi-2"), List.of(Patterns.GPT2), false, false),
+    GPT2("gpt-2 default phi-2", Patterns.GPT2, false, false),
     /** Digits alone, the rest as GPT-2. */
-    DIGITS(Set.of("smollm", "starcoder", "refact", "codeshell"), List.of("\\p{N}", Patterns.GPT2), false, false),
+    DIGITS("smollm starcoder refact codeshell", "\\p{N}\n" + Patterns.GPT2, false, false),
     /** Llama 3: numbers by up to three digits; a piece that is a token is that token, whatever the merges say. */
-    LLAMA3(Set.of("llama-bpe", "llama3", "llama-v3", "falcon3", "lfm2"), List.of(Patterns.llama("{1,3}")), true, false),
+    LLAMA3("llama-bpe llama3 llama-v3 falcon3 lfm2", Patterns.llama("{1,3}"), true, false),
     /** Cuts as Llama 3 and merges as GPT-2. */
-    LLAMA3_MERGED(Set.of("dbrx", "smaug-bpe"), List.of(Patterns.llama("{1,3}")), false, false),
+    LLAMA3_MERGED("dbrx smaug-bpe", Patterns.llama("{1,3}"), false, false),
     /** Qwen 2 to 3: as Llama 3 with digits alone, text composed (NFC) first. */
-    QWEN2(Set.of("qwen2", "deepseek-r1-qwen"), List.of(Patterns.llama("")), false, true),
+    QWEN2("qwen2 deepseek-r1-qwen", Patterns.llama(""), false, true),
     /** Mistral's Tekken: words also cut where a capital letter follows a small one. */
-    TEKKEN(Set.of("tekken"), List.of(Patterns.TEKKEN), true, false);
+    TEKKEN("tekken", Patterns.TEKKEN, true, false);
 
-    // Both are made by Set.of and List.of, which nobody can change.
-    @SuppressWarnings("ImmutableEnumChecker")
-    private final Set<String> names;
-
-    @SuppressWarnings("ImmutableEnumChecker")
-    private final List<String> patterns;
+    /** With blanks between. */
+    private final String names;
+    /** A line each. */
+    private final String patterns;
 
     private final boolean wholePieces;
     private final boolean composed;
 
-    PreTokenizer(Set<String> names, List<String> patterns, boolean wholePieces, boolean composed) {
+    PreTokenizer(String names, String patterns, boolean wholePieces, boolean composed) {
         this.names = names;
         this.patterns = patterns;
         this.wholePieces = wholePieces;
         this.composed = composed;
     }
 
+    private Stream<String> names() {
+        return Arrays.stream(names.split(" "));
+    }
+
     /** The one of that name. */
     static Optional<PreTokenizer> named(String name) {
-        return Arrays.stream(values()).filter(p -> p.names.contains(name)).findFirst();
+        return Arrays.stream(values())
+                .filter(p -> p.names().anyMatch(name::equals))
+                .findFirst();
     }
 
     /** All names, sorted, for a message. */
     static String allNames() {
-        return Arrays.stream(values()).flatMap(p -> p.names.stream()).sorted().collect(Collectors.joining(", "));
+        return Arrays.stream(values()).flatMap(PreTokenizer::names).sorted().collect(Collectors.joining(", "));
     }
 
     /** Each match is a piece, and so is what lies between matches; a later pattern cuts the pieces of the one before. */
     Stream<String> patterns() {
-        return patterns.stream();
+        return patterns.lines();
     }
 
     /** Whether a piece that is spelled like a token becomes it without merging. */

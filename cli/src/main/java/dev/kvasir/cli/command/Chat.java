@@ -4,6 +4,7 @@ import dev.kvasir.KvasirException;
 import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.KvCache;
+import dev.kvasir.chat.ChatTemplate;
 import dev.kvasir.cli.Failures;
 import dev.kvasir.cli.Terminal;
 import dev.kvasir.cli.UsageException;
@@ -15,7 +16,9 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 
 /** The turns of one chat over one cache. Results go to stdout, everything about them to stderr. */
 final class Chat implements AutoCloseable {
@@ -25,21 +28,30 @@ final class Chat implements AutoCloseable {
             /save FILE   write the cache
             /load FILE   go on from a cache that /save wrote
             /exit        end; so does the end of input
-            Anything else is added to the text, which the model continues.""";
+            Anything else is said to the model; without a chat template it is added to the text, which the model continues.""";
 
     private final Session session;
     private final CacheSpec spec;
     private final SamplingMixin sampling;
     private final Terminal terminal;
     private final Generator generator;
+    private final Optional<Conversation> conversation;
     private KvCache cache;
 
-    Chat(Session session, CacheSpec spec, SamplingMixin sampling, Terminal terminal) {
+    /** {@code template} is how turns are written; without one they are one growing text. */
+    Chat(
+            Session session,
+            CacheSpec spec,
+            SamplingMixin sampling,
+            Terminal terminal,
+            Optional<ChatTemplate> template,
+            Optional<String> system) {
         this.session = session;
         this.spec = spec;
         this.sampling = sampling;
         this.terminal = terminal;
-        this.generator = session.newGenerator();
+        this.generator = template.map(session::newGenerator).orElseGet(session::newGenerator);
+        this.conversation = template.map(t -> new Conversation(t, session.tokenizer(), system));
         this.cache = session.newCache(spec);
     }
 
@@ -81,7 +93,11 @@ final class Chat implements AutoCloseable {
                 if (words[0].startsWith("/")) {
                     say("no command " + words[0] + "; /help lists them");
                 } else {
-                    answer(line);
+                    if (conversation.isPresent()) {
+                        answer(line, conversation.get());
+                    } else {
+                        answer(line);
+                    }
                 }
             }
         }
@@ -95,6 +111,41 @@ final class Chat implements AutoCloseable {
         terminal.out().flush();
         session.takeLast(cache, result);
         say("[" + CacheLine.of(cache) + "; " + Speed.of(result) + "]");
+    }
+
+    private void answer(String line, Conversation turns) {
+        Conversation.Turn turn = turns.say(line);
+        try {
+            int kept = forget(turn, turns);
+            int[] fresh = Arrays.copyOfRange(turn.all(), kept, turn.all().length);
+            Generator.Result result = generator.generate(cache, fresh, sampling.options(), this::show);
+            turns.answered(turn, result, cache);
+            terminal.out().println();
+            terminal.out().flush();
+            say("[" + CacheLine.of(cache) + "; " + Speed.of(result) + "]");
+        } catch (KvasirException e) {
+            turns.failed(turn, cache);
+            throw e;
+        }
+    }
+
+    /** Brings the cache back to what the turn keeps, or empties it where the method cannot; gives the tokens it then holds. */
+    private int forget(Conversation.Turn turn, Conversation turns) {
+        if (turn.dropped() == 0) {
+            return turn.kept();
+        }
+        if (turn.dropped() <= cache.rollbackLimit()) {
+            cache.rollback(turn.dropped());
+            say("[the past reads otherwise now: the last " + turn.dropped() + " tokens were taken back]");
+            return turn.kept();
+        }
+        if (turns.goesOn()) {
+            throw new KvasirException("the past reads otherwise now, and cache " + cache.spec() + " cannot take back "
+                    + turn.dropped() + " tokens: /reset starts over");
+        }
+        swap(session.newCache(spec));
+        say("[the past reads otherwise now: the cache is built again]");
+        return 0;
     }
 
     private void showCache() {
@@ -131,6 +182,11 @@ final class Chat implements AutoCloseable {
     }
 
     private void replace(KvCache next) {
+        swap(next);
+        conversation.ifPresent(turns -> turns.restart(next.length()));
+    }
+
+    private void swap(KvCache next) {
         cache.close();
         cache = next;
     }

@@ -1,15 +1,19 @@
 package dev.kvasir.cli.command;
 
+import dev.kvasir.chat.ChatTemplate;
 import dev.kvasir.cli.Terminal;
+import dev.kvasir.cli.UsageException;
 import dev.kvasir.cli.option.CacheSpecOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
 import dev.kvasir.cli.option.PrecisionOption;
 import dev.kvasir.cli.option.SamplingMixin;
 import java.io.IOException;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** {@code kvasir chat}: takes turns with a model. */
 @Command(
@@ -18,8 +22,8 @@ import picocli.CommandLine.Mixin;
         header = "Takes turns with a model and shows what its cache holds.",
         description = {
             "",
-            "Each line you type is added to one growing text, which the model continues. No chat template is applied,"
-                    + " so models trained on one answer less well than they could.",
+            "Each line you type is a turn, written as the model's chat template says. A model without one continues one"
+                    + " growing text, to which each line is added.",
             "",
             "Within the chat: /help /cache /reset /save FILE /load FILE /exit"
         },
@@ -47,6 +51,12 @@ public final class ChatCommand implements Callable<Integer> {
     @Mixin
     private final SamplingMixin sampling = new SamplingMixin();
 
+    @Option(names = "--system", paramLabel = "TEXT", description = "What the model is told before the first turn.")
+    private Optional<String> system = Optional.empty();
+
+    @Option(names = "--no-template", description = "Continue one growing text, although the model has a chat template.")
+    private boolean noTemplate;
+
     /** The command on these streams. */
     public ChatCommand(Terminal terminal) {
         this.terminal = terminal;
@@ -54,9 +64,17 @@ public final class ChatCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        try (Session session = Session.open(model, compute, precision.precision());
-                Chat chat = new Chat(session, cache.spec(), sampling, terminal)) {
-            chat.run();
+        try (Session session = Session.open(model, compute, precision.precision())) {
+            Optional<ChatTemplate> template = noTemplate ? Optional.empty() : session.chatTemplate();
+            if (system.isPresent() && template.isEmpty()) {
+                throw new UsageException("--system needs a chat template: "
+                        + (noTemplate
+                                ? "--no-template is given"
+                                : session.model().name() + " has none"));
+            }
+            try (Chat chat = new Chat(session, cache.spec(), sampling, terminal, template, system)) {
+                chat.run();
+            }
         }
         return 0;
     }

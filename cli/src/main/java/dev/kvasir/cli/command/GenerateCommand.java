@@ -1,7 +1,10 @@
 package dev.kvasir.cli.command;
 
 import dev.kvasir.cache.KvCache;
+import dev.kvasir.chat.ChatTemplate;
+import dev.kvasir.chat.Message;
 import dev.kvasir.cli.Terminal;
+import dev.kvasir.cli.UsageException;
 import dev.kvasir.cli.option.CacheSpecOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
@@ -11,6 +14,7 @@ import dev.kvasir.engine.Generator;
 import dev.kvasir.engine.SamplingOptions;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -60,6 +64,11 @@ public final class GenerateCommand implements Callable<Integer> {
             description = "A file that holds the text to continue.")
     private Optional<Path> promptFile = Optional.empty();
 
+    @Option(
+            names = "--chat",
+            description = "Take the text as a user's turn, which the model answers by its chat template.")
+    private boolean chat;
+
     @Option(names = "--echo", description = "Print the prompt before its continuation.")
     private boolean echo;
 
@@ -86,11 +95,15 @@ public final class GenerateCommand implements Callable<Integer> {
         String text = Sources.text(prompt.stream().toList(), promptFile, terminal, "the prompt");
         try (Session session = Session.open(model, compute, precision.precision());
                 KvCache held = loadCache.isPresent() ? session.load(loadCache.get()) : session.newCache(cache.spec())) {
-            int[] ids = session.prompt(text, held);
+            Optional<ChatTemplate> template = chat ? Optional.of(template(session)) : Optional.empty();
+            int[] ids = template.map(t -> session.tokenizer().encode(t.render(List.of(Message.user(text)), true)))
+                    .orElseGet(() -> session.prompt(text, held));
             if (echo) {
                 terminal.out().print(text);
             }
-            Generator.Result result = session.newGenerator().generate(held, ids, options, this::show);
+            Generator.Result result = template.map(session::newGenerator)
+                    .orElseGet(session::newGenerator)
+                    .generate(held, ids, options, this::show);
             terminal.out().println();
             terminal.out().flush();
             if (stats) {
@@ -104,6 +117,12 @@ public final class GenerateCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    private static ChatTemplate template(Session session) {
+        return session.chatTemplate()
+                .orElseThrow(() -> new UsageException(
+                        "--chat needs a chat template: " + session.model().name() + " has none"));
     }
 
     private void show(String text) {

@@ -6,6 +6,7 @@ import dev.kvasir.cache.CacheSpec;
 import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.KvCache;
 import dev.kvasir.cache.PagePool;
+import dev.kvasir.chat.ChatTemplate;
 import dev.kvasir.cli.UsageException;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
@@ -27,11 +28,15 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.HashSet;
+import java.util.Optional;
+import java.util.Set;
 
 /** A model open for generating: its tokenizer, threads, cache memory and decoder. */
 final class Session implements AutoCloseable {
     private static final int PREFILL_CHUNK = 512;
 
+    private final Path path;
     private final Model model;
     /** One for all caches, which share what they make of the weights. */
     private final CacheModel cacheModel;
@@ -42,7 +47,9 @@ final class Session implements AutoCloseable {
     private final Precision precision;
     private final Decoder decoder;
 
-    private Session(Model model, Tokenizer tokenizer, Workers workers, PagePool pool, Precision precision) {
+    private Session(
+            Path path, Model model, Tokenizer tokenizer, Workers workers, PagePool pool, Precision precision) {
+        this.path = path;
         this.model = model;
         this.cacheModel = model.cacheModel();
         this.tokenizer = tokenizer;
@@ -64,7 +71,8 @@ final class Session implements AutoCloseable {
         Model model = Models.open(folder);
         long budget = compute.cacheBudget(model.weightBytes());
         Tokenizer tokenizer = Tokenizer.open(folder, model.config().vocabularySize());
-        return new Session(model, tokenizer, Workers.of(compute.threads()), new PagePool(budget), precision);
+        return new Session(
+                folder, model, tokenizer, Workers.of(compute.threads()), new PagePool(budget), precision);
     }
 
     Model model() {
@@ -78,6 +86,25 @@ final class Session implements AutoCloseable {
     /** A generation loop over this model. */
     Generator newGenerator() {
         return new Generator(model, tokenizer, decoder, PREFILL_CHUNK);
+    }
+
+    /**
+     * A generation loop that also ends where a turn ends: at the token that follows an answer in the template, and at the one
+     * that the tokenizer's configuration calls the end.
+     */
+    Generator newGenerator(ChatTemplate template) {
+        Set<Integer> ends = new HashSet<>();
+        tokenizer.id(template.endToken()).ifPresent(ends::add);
+        int[] after = tokenizer.encode(template.afterAnswer());
+        if (after.length > 0 && tokenizer.isSpecial(after[0])) {
+            ends.add(after[0]);
+        }
+        return new Generator(model, tokenizer, decoder, PREFILL_CHUNK, ends);
+    }
+
+    /** The chat template that comes with the model. */
+    Optional<ChatTemplate> chatTemplate() {
+        return ChatTemplate.of(path);
     }
 
     /**
