@@ -201,6 +201,16 @@ final class GgufConfig {
         if (!architecture.startsWith("gemma")) {
             return Arithmetic.llama(epsilon, sizes.headDim());
         }
+        return gemma(
+                architecture,
+                sizes,
+                epsilon,
+                (float) metadata.positive(key("attn_logit_softcapping"), 1e6).orElse(0),
+                (float) metadata.positive(key("final_logit_softcapping"), 1e6).orElse(0));
+    }
+
+    /** The arithmetic that the architecture stands for, {@code gemma2} or {@code gemma3}. */
+    static Arithmetic gemma(String architecture, Sizes sizes, float epsilon, float scoreCap, float logitCap) {
         // The 27-billion models divide by the width per head, which is not their heads' width; files do not say so.
         boolean largest = sizes.layers() == (architecture.equals("gemma2") ? 46 : 62);
         double divisor = largest ? (double) sizes.hiddenSize() / sizes.heads() : sizes.headDim();
@@ -209,8 +219,8 @@ final class GgufConfig {
                 Activation.GELU_TANH,
                 (float) Math.sqrt(sizes.hiddenSize()),
                 (float) (1 / Math.sqrt(divisor)),
-                (float) metadata.positive(key("attn_logit_softcapping"), 1e6).orElse(0),
-                (float) metadata.positive(key("final_logit_softcapping"), 1e6).orElse(0));
+                scoreCap,
+                logitCap);
     }
 
     /** The first token, where the file says that texts get one; byte-level vocabularies need not. */
