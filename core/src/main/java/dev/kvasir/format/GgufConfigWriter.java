@@ -57,6 +57,13 @@ final class GgufConfigWriter {
                         + architecture + " have there, which GGUF cannot say");
             }
         }
+        LayerKind first = config.kinds().getFirst();
+        if (architecture.startsWith("gemma") && first.window().isEmpty()) {
+            throw new InvalidInputException("a " + architecture + " without windows cannot be written as GGUF");
+        }
+        if (architecture.equals("gemma3") && !first.rotary().scaling().equals(RopeScaling.none())) {
+            throw new InvalidInputException("rope scaling of layers with a window cannot be written as GGUF");
+        }
         Arithmetic usual = arithmetic(config, architecture);
         if (!config.arithmetic().equals(usual)) {
             throw new InvalidInputException("GGUF files of " + architecture + " cannot say the model's "

@@ -2,6 +2,7 @@ package dev.kvasir.tokenizer;
 
 import dev.kvasir.InvalidFileException;
 import dev.kvasir.format.JsonFile;
+import dev.kvasir.format.gguf.GgufFile;
 import dev.kvasir.format.gguf.GgufPairs;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -44,13 +45,19 @@ public final class GgufTokenizerPairs {
     }
 
     /**
-     * The pairs for a model whose embedding has {@code vocabularySize} rows.
+     * The pairs for a model, a folder or a GGUF file, whose embedding has {@code vocabularySize} rows.
      *
      * @param bos id that starts a text, if there is one
      * @param eos ids that end one
      * @throws InvalidFileException if a file is malformed, or the tokenizer is of a kind that is not written
      */
-    public static GgufPairs of(Path folder, int vocabularySize, Optional<Integer> bos, List<Integer> eos) {
+    public static GgufPairs of(Path model, int vocabularySize, Optional<Integer> bos, List<Integer> eos) {
+        return Files.isRegularFile(model)
+                ? GgufFile.open(model).metadata().pairs("tokenizer.")
+                : ofFolder(model, vocabularySize, bos, eos);
+    }
+
+    private static GgufPairs ofFolder(Path folder, int vocabularySize, Optional<Integer> bos, List<Integer> eos) {
         GgufTokenizerPairs source = new GgufTokenizerPairs(folder, vocabularySize);
         GgufPairs pairs = new GgufPairs()
                 .text(GgufVocabulary.MODEL, "gpt2")

@@ -8,6 +8,7 @@ import dev.kvasir.cli.option.CacheListOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.JsonOption;
 import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.WeightsOption;
 import dev.kvasir.cli.option.PrecisionOption;
 import dev.kvasir.cli.option.Range;
 import dev.kvasir.lab.bench.SpeedBench;
@@ -60,6 +61,9 @@ public final class BenchCommand implements Callable<Integer> {
 
     @Mixin
     private final ModelOption model = new ModelOption();
+
+    @Mixin
+    private final WeightsOption weights = new WeightsOption();
 
     @Mixin
     private final CacheListOption caches = new CacheListOption();
@@ -126,7 +130,7 @@ public final class BenchCommand implements Callable<Integer> {
         if (report.isPresent()) {
             OutputFiles.requireWritable(report.get());
         }
-        try (Session session = Session.open(model, compute, precision.precision());
+        try (Session session = Session.open(model, compute, precision.precision(), weights, terminal);
                 ProgressDisplay progress = new ProgressDisplay(terminal)) {
             BenchResult result = measure(session, progress);
             progress.finish();

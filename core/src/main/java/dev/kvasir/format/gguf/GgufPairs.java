@@ -1,6 +1,8 @@
 package dev.kvasir.format.gguf;
 
 import java.io.ByteArrayOutputStream;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -61,6 +63,24 @@ public final class GgufPairs {
         for (int value : values) {
             int32(value);
         }
+        return this;
+    }
+
+    /** Numbers with fractions, of 32 bits. */
+    public GgufPairs numbers(String key, float[] values) {
+        key(key, ValueType.ARRAY);
+        int32(ValueType.FLOAT32.ordinal());
+        int64(values.length);
+        for (float value : values) {
+            int32(Float.floatToRawIntBits(value));
+        }
+        return this;
+    }
+
+    /** A value as another file has it. */
+    GgufPairs raw(String key, ValueType type, MemorySegment value) {
+        key(key, type);
+        bytes.writeBytes(value.toArray(ValueLayout.JAVA_BYTE));
         return this;
     }
 
