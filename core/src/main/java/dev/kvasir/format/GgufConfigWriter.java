@@ -131,8 +131,7 @@ final class GgufConfigWriter {
 
     /** For each row of a head as the file has it, the row of the model's query and key weights. */
     static int[] rowsOfHead(ModelConfig config) {
-        Rotary.Layout layout =
-                architecture(config).equals("llama") ? Rotary.Layout.ADJACENT : Rotary.Layout.HALVES;
+        Rotary.Layout layout = architecture(config).equals("llama") ? Rotary.Layout.ADJACENT : Rotary.Layout.HALVES;
         Rotary rotary = config.rotary(0);
         int[] found = rotary.channels(config.headDim());
         int[] wanted = new Rotary(rotary.theta(), rotary.dims(), rotary.scaling(), layout).channels(config.headDim());
@@ -148,9 +147,9 @@ final class GgufConfigWriter {
         Map<String, float[]> tensors = new LinkedHashMap<>();
         Rotary rotary = rotary(config);
         switch (rotary.scaling()) {
-            case RopeScaling.Llama3 _ ->
-                tensors.put(GgufWeights.FREQUENCY_FACTORS, divisors(rotary, config));
-            case RopeScaling.LongRope rope when fused(config) -> {
+            case RopeScaling.Llama3 _ -> tensors.put(GgufWeights.FREQUENCY_FACTORS, divisors(rotary, config));
+            case RopeScaling.LongRope rope
+            when fused(config) -> {
                 tensors.put(GgufWeights.LONG_FACTORS, floats(rope.longFactors()));
                 tensors.put(GgufWeights.SHORT_FACTORS, floats(rope.shortFactors()));
             }
@@ -238,7 +237,8 @@ final class GgufConfigWriter {
                         .number(prefix + "yarn_beta_slow", yarn.betaSlow())
                         .number(prefix + "attn_factor", (float)
                                 (yarn.attention() / RopeScaling.Yarn.defaultAttention(yarn.factor(), 1)));
-            case RopeScaling.LongRope rope when !sameFactors(rope) || rope.attention() != 1 ->
+            case RopeScaling.LongRope rope
+            when !sameFactors(rope) || rope.attention() != 1 ->
                 pairs.unsigned(prefix + "original_context_length", rope.originalContextLength())
                         .number(prefix + "attn_factor", rope.attention());
             case RopeScaling.None _, RopeScaling.Llama3 _, RopeScaling.LongRope _ -> {}

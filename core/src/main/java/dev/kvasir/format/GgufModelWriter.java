@@ -63,8 +63,8 @@ public final class GgufModelWriter {
         GgufModelWriter writer = new GgufModelWriter(model, type);
         writer.collect();
         GgufPairs pairs = GgufConfigWriter.pairs(model, type).all(tokenizer);
-        GgufLayout layout = GgufLayout.of(
-                pairs, writer.tensors.stream().map(Tensor::part).toList());
+        GgufLayout layout =
+                GgufLayout.of(pairs, writer.tensors.stream().map(Tensor::part).toList());
         long header = layout.header().length;
         long end = header + layout.dataBytes();
         try (NewFile file = NewFile.create(out, end)) {

@@ -155,8 +155,7 @@ public final class QuantizedModel {
         for (int from = 0; from < source.rows(); from += rows) {
             progress.update(at + from * encoder.rowBytes(), memory.byteSize());
             int count = Math.min(rows, source.rows() - from);
-            encoder.encode(
-                    from, count, out.asSlice(from * encoder.rowBytes(), count * encoder.rowBytes()), workers);
+            encoder.encode(from, count, out.asSlice(from * encoder.rowBytes(), count * encoder.rowBytes()), workers);
         }
         at += aligned(encoder.bytes());
         return new Matrix(encoder.type(), source.rows(), source.columns(), out);

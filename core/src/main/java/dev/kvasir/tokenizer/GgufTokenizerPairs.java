@@ -59,9 +59,8 @@ public final class GgufTokenizerPairs {
 
     private static GgufPairs ofFolder(Path folder, int vocabularySize, Optional<Integer> bos, List<Integer> eos) {
         GgufTokenizerPairs source = new GgufTokenizerPairs(folder, vocabularySize);
-        GgufPairs pairs = new GgufPairs()
-                .text(GgufVocabulary.MODEL, "gpt2")
-                .text(PREFIX + "pre", name(source.preTokenizer()));
+        GgufPairs pairs =
+                new GgufPairs().text(GgufVocabulary.MODEL, "gpt2").text(PREFIX + "pre", name(source.preTokenizer()));
         source.tokens(pairs);
         pairs.texts(PREFIX + "merges", source.merges());
         bos.ifPresent(id -> pairs.unsigned(PREFIX + "bos_token_id", id));
@@ -78,7 +77,8 @@ public final class GgufTokenizerPairs {
     /** The pre-tokenizer that cuts, composes and merges as this file says. */
     private PreTokenizer preTokenizer() {
         JsonNode model = json.path("model");
-        if (!model.path("type").asString("BPE").equals("BPE") || !json.path("decoder").path("type").asString("").equals("ByteLevel")) {
+        if (!model.path("type").asString("BPE").equals("BPE")
+                || !json.path("decoder").path("type").asString("").equals("ByteLevel")) {
             throw unsupported("a tokenizer that is no byte-level BPE");
         }
         for (String affix : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
@@ -89,7 +89,8 @@ public final class GgufTokenizerPairs {
         boolean wholePieces = model.path("ignore_merges").asBoolean(false);
         String normalizer = json.path("normalizer").path("type").asString("");
         if (!normalizer.isEmpty() && !normalizer.equals("NFC")) {
-            throw unsupported("the normalizer " + JsonFile.describe(json.path("normalizer").path("type")));
+            throw unsupported("the normalizer "
+                    + JsonFile.describe(json.path("normalizer").path("type")));
         }
         List<String> patterns = new ArrayList<>();
         patterns(json.path("pre_tokenizer"), patterns);
@@ -109,7 +110,9 @@ public final class GgufTokenizerPairs {
             case "Sequence" -> step.path("pretokenizers").forEach(part -> patterns(part, patterns));
             case "Split" -> {
                 boolean isolated = step.path("behavior").asString("").equals("Isolated");
-                if (!isolated || step.path("invert").asBoolean(false) || !step.path("pattern").has("Regex")) {
+                if (!isolated
+                        || step.path("invert").asBoolean(false)
+                        || !step.path("pattern").has("Regex")) {
                     throw unsupported("a pre-tokenizer that splits otherwise than around matches of an expression");
                 }
                 patterns.add(step.path("pattern").path("Regex").asString(""));

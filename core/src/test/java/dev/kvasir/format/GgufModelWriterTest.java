@@ -73,7 +73,8 @@ class GgufModelWriterTest {
     }
 
     private static FamilyFolder of(String type, String fields, int layers) {
-        String json = "{'model_type':'" + type + "','hidden_size':64,'intermediate_size':96," + fields + "}";
+        String json = "{'model_type':'" + type + "','hidden_size':64,"
+                + (fields.contains("'intermediate_size'") ? "" : "'intermediate_size':96,") + fields + "}";
         return FamilyFolder.of(json.replace('\'', '"'), layers);
     }
 
@@ -141,12 +142,12 @@ class GgufModelWriterTest {
 
     /** The file has frequencies divided by floats, the folder a formula of doubles. */
     @ParameterizedTest
-    @CsvSource({"llama3, 'low_freq_factor':1;'high_freq_factor':4", "yarn, 'attention_factor':1.3"})
+    @CsvSource({"llama3, low_freq_factor:1;high_freq_factor:4", "yarn, attention_factor:1.3"})
     void stretchedRotationsStayThemselves(String scaling, String fields) throws IOException {
         FamilyFolder content = of(
                 "llama",
                 "'rope_scaling':{'rope_type':'" + scaling + "','factor':8,'original_max_position_embeddings':64,"
-                        + fields.replace(';', ',') + "}",
+                        + ("'" + fields).replace(";", ",'").replace(":", "':") + "}",
                 2);
         Model model = ModelFolder.open(content.write(folder));
         float[] expected = logits(model);
@@ -168,7 +169,9 @@ class GgufModelWriterTest {
             GgufFile second = GgufFile.open(again);
             assertThat(second.tensors()).isEqualTo(first.tensors());
             for (GgufTensor tensor : first.tensors()) {
-                assertThat(second.bytes(tensor).mismatch(first.bytes(tensor))).as(tensor.name()).isEqualTo(-1);
+                assertThat(second.bytes(tensor).mismatch(first.bytes(tensor)))
+                        .as(tensor.name())
+                        .isEqualTo(-1);
                 assertThat(tensor.offset() % 32).isZero();
             }
         }
@@ -205,7 +208,8 @@ class GgufModelWriterTest {
                 of("llama", "'intermediate_size':80", 1),
                 DType.Q4_0,
                 "tensor blk.0.ffn_down.weight has rows of 80 numbers, Q4_0 needs a multiple of 32");
-        assertRefused(of("llama", "'rope_theta':10000", 1), DType.Q4_K, "weights cannot be made Q4_K, allowed are [F32, ");
+        assertRefused(
+                of("llama", "'rope_theta':10000", 1), DType.Q4_K, "weights cannot be made Q4_K, allowed are [F32, ");
     }
 
     private void assertRefused(FamilyFolder content, DType type, String message) throws IOException {
@@ -229,8 +233,8 @@ class GgufModelWriterTest {
         Model model = ModelFolder.open(content.write(folder.resolve("hf")));
         Path place = Files.createDirectories(folder.resolve("out"));
         Path old = Files.writeString(place.resolve("x.gguf"), "old");
-        assertThatThrownBy(() -> GgufModelWriter.write(
-                        model, new GgufPairs(), DType.F16, old, WORKERS, WeightProgress.none()))
+        assertThatThrownBy(() ->
+                        GgufModelWriter.write(model, new GgufPairs(), DType.F16, old, WORKERS, WeightProgress.none()))
                 .isInstanceOf(InvalidInputException.class)
                 .hasMessageContaining(
                         "tensor blk.0.ffn_down.weight has the number 1000000.0, F16 reaches to 65504: choose F32 or BF16");

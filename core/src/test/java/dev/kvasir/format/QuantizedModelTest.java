@@ -68,7 +68,8 @@ class QuantizedModelTest {
             Model q8 = made(model, DType.Q8_0);
             long numbers = 300L * 64 * (tied ? 1 : 2) + 2L * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 64 * 96);
             assertThat(q8.weightBytes()).isEqualTo(numbers / 32 * 34 + 4 * 5 * 64);
-            assertThat(QuantizedModel.bytes(model, DType.Q8_0)).isBetween(numbers / 32 * 34, numbers / 32 * 34 + 64 * 16);
+            assertThat(QuantizedModel.bytes(model, DType.Q8_0))
+                    .isBetween(numbers / 32 * 34, numbers / 32 * 34 + 64 * 16);
             long first = q8.weights().embedding().data().address();
             long last = q8.weights().output().data().address();
             assertThat(last - first).isBetween(0L, QuantizedModel.bytes(model, DType.Q8_0));

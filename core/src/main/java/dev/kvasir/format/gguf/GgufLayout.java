@@ -76,7 +76,8 @@ public record GgufLayout(byte[] header, List<GgufTensor> tensors, long dataBytes
                     .put(name)
                     .putInt(tensor.shape().size());
             tensor.shape().reversed().forEach(info::putLong);
-            header.writeBytes(info.putInt(tensor.type().id()).putLong(tensor.offset()).array());
+            header.writeBytes(
+                    info.putInt(tensor.type().id()).putLong(tensor.offset()).array());
         }
         header.writeBytes(new byte[(int) (aligned(header.size()) - header.size())]);
         return header.toByteArray();
