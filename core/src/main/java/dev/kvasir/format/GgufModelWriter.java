@@ -89,7 +89,7 @@ public final class GgufModelWriter {
     private static void write(MatrixEncoder matrix, NewFile file, Workers workers, long end, WeightProgress progress)
             throws IOException {
         int all = matrix.source().rows();
-        int rows = (int) Math.clamp(PIECE / matrix.rowBytes(), 1, all);
+        int rows = Math.clamp(PIECE / matrix.rowBytes(), 1, all);
         try (Arena arena = Arena.ofShared()) {
             MemorySegment piece = arena.allocate(rows * matrix.rowBytes(), 64);
             for (int from = 0; from < all; from += rows) {

@@ -151,7 +151,7 @@ public final class QuantizedModel {
             return source;
         }
         MemorySegment out = memory.asSlice(at, encoder.bytes());
-        int rows = (int) Math.clamp(PIECE / encoder.rowBytes(), 1, source.rows());
+        int rows = Math.clamp(PIECE / encoder.rowBytes(), 1, source.rows());
         for (int from = 0; from < source.rows(); from += rows) {
             progress.update(at + from * encoder.rowBytes(), memory.byteSize());
             int count = Math.min(rows, source.rows() - from);
