@@ -67,7 +67,8 @@ class GgufTokenizerPairsTest {
     @Test
     void carriesTheChatTemplate() throws IOException {
         TestTokenizers.write(folder, TestTokenizers.byteLevel());
-        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"chat_template\": \"{{ messages[0].content }}\"}");
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"), "{\"chat_template\": \"{{ messages[0].content }}\"}");
         assertThat(ChatTemplate.of(written(folder, List.of(2)))).isPresent();
     }
 
