@@ -170,7 +170,8 @@ public final class RepeatedPrompt {
 
         @Override
         public float[] queries() {
-            turnedQueries = turned(turnedQueries, queriesBeforeRope(), model.config().heads());
+            turnedQueries =
+                    turned(turnedQueries, queriesBeforeRope(), model.config().heads());
             return turnedQueries;
         }
 

@@ -47,8 +47,7 @@ final class Session implements AutoCloseable {
     private final Precision precision;
     private final Decoder decoder;
 
-    private Session(
-            Path path, Model model, Tokenizer tokenizer, Workers workers, PagePool pool, Precision precision) {
+    private Session(Path path, Model model, Tokenizer tokenizer, Workers workers, PagePool pool, Precision precision) {
         this.path = path;
         this.model = model;
         this.cacheModel = model.cacheModel();
@@ -71,8 +70,7 @@ final class Session implements AutoCloseable {
         Model model = Models.open(folder);
         long budget = compute.cacheBudget(model.weightBytes());
         Tokenizer tokenizer = Tokenizer.open(folder, model.config().vocabularySize());
-        return new Session(
-                folder, model, tokenizer, Workers.of(compute.threads()), new PagePool(budget), precision);
+        return new Session(folder, model, tokenizer, Workers.of(compute.threads()), new PagePool(budget), precision);
     }
 
     Model model() {
