@@ -98,6 +98,17 @@ public final class BenchCommand implements Callable<Integer> {
     private int repetitions;
 
     @Option(
+            names = "--fill",
+            paramLabel = "HOW",
+            defaultValue = "real",
+            description = {
+                "How caches are filled up to a depth: real runs the model over every token; repeat runs it over the prompt, at"
+                        + " most " + SpeedOptions.FILL_CHUNK + " tokens, and stores its keys and values again and again"
+                        + " with advancing positions, which takes seconds at depths of 32,768. Default: ${DEFAULT-VALUE}.",
+            })
+    private SpeedOptions.Fill fill = SpeedOptions.Fill.REAL;
+
+    @Option(
             names = "--seed",
             paramLabel = "N",
             defaultValue = "1",
@@ -137,6 +148,11 @@ public final class BenchCommand implements Callable<Integer> {
             json.write(result, terminal);
             if (!json.toOutput()) {
                 print(result.results());
+                if (fill == SpeedOptions.Fill.REPEAT) {
+                    terminal.out()
+                            .println("filled by repeating the keys and values of "
+                                    + result.options().repeated() + " tokens (--fill repeat)");
+                }
             }
             if (report.isPresent()) {
                 Files.writeString(report.get(), BenchReport.of(result));
@@ -178,7 +194,8 @@ public final class BenchCommand implements Callable<Integer> {
                 decode,
                 repetitions,
                 SpeedOptions.FILL_CHUNK,
-                seed);
+                seed,
+                fill);
     }
 
     private void print(List<SpeedResult> results) {
