@@ -69,6 +69,12 @@ final class GgufConfig {
     private ModelConfig config() {
         refuse("expert_count", "mixtures of experts are not supported");
         Sizes sizes = sizes();
+        if (sizes.layers() > file.tensors().size()) {
+            throw metadata.problem(
+                    key("block_count"),
+                    "must be at most " + file.tensors().size() + ", as many as there are tensors, found "
+                            + sizes.layers());
+        }
         return new ModelConfig(
                 architecture,
                 sizes,
