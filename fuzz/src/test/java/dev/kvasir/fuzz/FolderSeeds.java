@@ -76,12 +76,35 @@ final class FolderSeeds {
         return Map.of("index", Files.readAllBytes(folder.resolve("model.safetensors.index.json")));
     }
 
+    /** Four of the product's tests, and small ones of the other models and steps that the native library knows. */
     static Map<String, byte[]> tokenizers() {
-        return Map.of(
-                "bytes", utf8(TestTokenizers.byteLevel()),
-                "unigram", utf8(TestTokenizers.unigram()),
-                "metaspace", utf8(TestTokenizers.metaspace()),
-                "plain", utf8(TestTokenizers.withoutDecoder()));
+        Map<String, byte[]> seeds = new LinkedHashMap<>();
+        seeds.put("bytes", utf8(TestTokenizers.byteLevel()));
+        seeds.put("unigram", utf8(TestTokenizers.unigram()));
+        seeds.put("metaspace", utf8(TestTokenizers.metaspace()));
+        seeds.put("plain", utf8(TestTokenizers.withoutDecoder()));
+        seeds.put("cuts", utf8("""
+                {"version": "1.0", "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFKC"},
+                 {"type": "Lowercase"}, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]},
+                 "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true},
+                 {"type": "Split", "pattern": {"Regex": "(?i:'s|'t)|[^\\\\r\\\\n]?\\\\p{L}+|\\\\s+(?!\\\\S)|\\\\s+"},
+                 "behavior": "MergedWithPrevious", "invert": false}, {"type": "Punctuation", "behavior": "Isolated"},
+                 {"type": "CharDelimiterSplit", "delimiter": "-"}, {"type": "UnicodeScripts"}]},
+                 "post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+                 "pair": [], "special_tokens": {}}, "decoder": {"type": "Replace", "pattern": {"String": "a"}, "content": "b"},
+                 "added_tokens": [{"id": 4, "content": "<s>", "single_word": true, "lstrip": true, "rstrip": true,
+                 "normalized": true, "special": true}], "model": {"type": "BPE", "dropout": null, "unk_token": "u",
+                 "fuse_unk": true, "ignore_merges": true, "end_of_word_suffix": "", "vocab": {"u": 0, "t": 1, "h": 2,
+                 "th": 3}, "merges": [["t", "h"]]}}"""));
+        seeds.put("pieces", utf8("""
+                {"version": "1.0", "pre_tokenizer": {"type": "BertPreTokenizer"}, "decoder": {"type": "WordPiece",
+                 "prefix": "##", "cleanup": true}, "model": {"type": "WordPiece", "unk_token": "[UNK]",
+                 "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0, "th": 1,
+                 "##e": 2}}}"""));
+        seeds.put("words", utf8("""
+                {"version": "1.0", "pre_tokenizer": {"type": "WhitespaceSplit"}, "model": {"type": "WordLevel",
+                 "unk_token": "u", "vocab": {"u": 0, "the": 1, "thing": 2}}}"""));
+        return seeds;
     }
 
     private static byte[] utf8(Object json) {
