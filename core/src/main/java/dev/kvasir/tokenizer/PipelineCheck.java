@@ -11,7 +11,8 @@ import tools.jackson.databind.JsonNode;
 
 /**
  * Refuses parts of a {@code tokenizer.json} on which the native library ends the whole process instead of failing, or for
- * which it takes memory without bound. Checked are the steps of text before the vocabulary and after it.
+ * which it takes memory without bound. Checked are the steps
+ * of text before the vocabulary and after it.
  */
 final class PipelineCheck {
     private static final Set<String> NORMALIZERS =
@@ -28,6 +29,8 @@ final class PipelineCheck {
             "UnicodeScripts",
             "Whitespace",
             "WhitespaceSplit");
+    private static final Set<String> POST_PROCESSORS =
+            Set.of("BertProcessing", "ByteLevel", "RobertaProcessing", "Sequence", "TemplateProcessing");
     private static final int MAX_DEPTH = 8;
     private static final int MAX_STEPS = 32;
     /** Times that a text may become longer: replaced blanks, and bytes spelled as characters, are 6. */
@@ -41,12 +44,42 @@ final class PipelineCheck {
         this.file = file;
     }
 
-    /** Checks the parts of that name; null nodes are parts that are not there. */
-    static void check(Path file, JsonNode normalizer, JsonNode preTokenizer, JsonNode decoder) {
+    /**
+     * The parts of a file.
+     *
+     * @param normalizer and the others: a null node where the file has no such part
+     */
+    record Parts(JsonNode normalizer, JsonNode preTokenizer, JsonNode postProcessor, JsonNode decoder) {}
+
+    static void check(Path file, Parts parts) {
         PipelineCheck check = new PipelineCheck(file);
-        check.part("normalizer", "normalizers", normalizer, NORMALIZERS, 0);
-        check.part("pre_tokenizer", "pretokenizers", preTokenizer, PRE_TOKENIZERS, 0);
-        check.decoder(decoder, 0);
+        check.sound("normalizer", parts.normalizer());
+        check.sound("pre_tokenizer", parts.preTokenizer());
+        check.sound("post_processor", parts.postProcessor());
+        check.sound("decoder", parts.decoder());
+        check.part("normalizer", "normalizers", parts.normalizer(), NORMALIZERS, 0);
+        check.part("pre_tokenizer", "pretokenizers", parts.preTokenizer(), PRE_TOKENIZERS, 0);
+        check.part("post_processor", "processors", parts.postProcessor(), POST_PROCESSORS, 0);
+        check.decoder(parts.decoder(), 0);
+    }
+
+    /** Refuses numbers and texts that the library's reader of JSON does not take: within these parts it does not report them. */
+    private void sound(String name, JsonNode node) {
+        if (node.isNumber() && !Double.isFinite(node.doubleValue())) {
+            throw new InvalidFileException(file, name + " has a number that is too large");
+        }
+        if (node.isString()) {
+            requireText(name, node.stringValue());
+        }
+        node.properties().forEach(property -> requireText(name, property.getKey()));
+        node.forEach(inner -> sound(name, inner));
+    }
+
+    private void requireText(String name, String text) {
+        boolean half = text.codePoints().anyMatch(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE);
+        if (half) {
+            throw new InvalidFileException(file, name + " has a text with half a surrogate pair");
+        }
     }
 
     private void part(String name, String inner, JsonNode node, Set<String> known, int depth) {
@@ -65,7 +98,7 @@ final class PipelineCheck {
             case "Sequence" -> node.path(inner).forEach(step -> part(name, inner, step, known, depth + 1));
             case "Replace" -> replace(name, node);
             case "Split" -> pattern(name, node.path("pattern"));
-            case "ByteLevel" -> grow(name, 2);
+            case "ByteLevel" -> grow(name, name.equals("post_processor") ? 1 : 2);
             case "Metaspace" -> grow(name, bytes(node.path("replacement")));
             case "Prepend" -> grow(name, 1 + bytes(node.path("prepend")) / 8);
             default -> {}

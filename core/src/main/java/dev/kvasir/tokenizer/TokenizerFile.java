@@ -39,6 +39,7 @@ final class TokenizerFile {
     private int modelTokens;
     private int highestAdded = -1;
     private JsonNode normalizer = JsonFile.MAPPER.nullNode();
+    private JsonNode postProcessor = JsonFile.MAPPER.nullNode();
     private JsonNode preTokenizer = JsonFile.MAPPER.nullNode();
     private JsonNode decoder = JsonFile.MAPPER.nullNode();
     private String modelType = "";
@@ -74,7 +75,8 @@ final class TokenizerFile {
             throw new InvalidFileException(
                     path, "model.continuing_subword_prefix must be empty, found " + quote(file.subwordPrefix));
         }
-        PipelineCheck.check(path, file.normalizer, file.preTokenizer, file.decoder);
+        PipelineCheck.check(
+                path, new PipelineCheck.Parts(file.normalizer, file.preTokenizer, file.postProcessor, file.decoder));
         file.added.forEach(file::addToken);
         return file;
     }
@@ -118,6 +120,7 @@ final class TokenizerFile {
             JsonToken value = parser.nextToken();
             switch (name) {
                 case "normalizer" -> normalizer = PART.readTree(parser);
+                case "post_processor" -> postProcessor = PART.readTree(parser);
                 case "pre_tokenizer" -> preTokenizer = PART.readTree(parser);
                 case "decoder" -> decoder = PART.readTree(parser);
                 case "added_tokens" -> added = PART.readTree(parser);

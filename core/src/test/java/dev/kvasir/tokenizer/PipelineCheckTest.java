@@ -7,17 +7,25 @@ import dev.kvasir.InvalidFileException;
 import dev.kvasir.format.JsonFile;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
 
 class PipelineCheckTest {
     private static void check(String normalizer, String preTokenizer, String decoder) {
+        check(normalizer, preTokenizer, "null", decoder);
+    }
+
+    private static void check(String normalizer, String preTokenizer, String postProcessor, String decoder) {
         PipelineCheck.check(
                 Path.of("tokenizer.json"),
-                JsonFile.MAPPER.readTree(normalizer.replace('\'', '"')),
-                JsonFile.MAPPER.readTree(preTokenizer.replace('\'', '"')),
-                JsonFile.MAPPER.readTree(decoder.replace('\'', '"')));
+                new PipelineCheck.Parts(json(normalizer), json(preTokenizer), json(postProcessor), json(decoder)));
+    }
+
+    private static JsonNode json(String text) {
+        return JsonFile.MAPPER.readTree(text.replace('\'', '"'));
     }
 
     @Test
@@ -76,6 +84,29 @@ class PipelineCheckTest {
         String sequence = "{'type':'Sequence','normalizers':[" + String.join(",", Collections.nCopies(7, step)) + "]}";
 
         assertThatThrownBy(() -> check(sequence, "null", "null")).hasMessageContaining("64 times as long");
+    }
+
+    @Test
+    void refusesWhatTheLibrarysReaderDoesNotTake() {
+        String[] parts = {"null", "null", "null", "null"};
+        for (int part = 0; part < parts.length; part++) {
+            for (String value : List.of("1e999", "'\\ud800'", "['\\ud83d\\ud83d\\ude00']")) {
+                String[] hostile = parts.clone();
+                hostile[part] = "{'type':'ByteLevel','x':" + value + "}";
+                assertThatThrownBy(() -> check(hostile[0], hostile[1], hostile[2], hostile[3]))
+                        .as("%s in part %d", value, part)
+                        .hasMessageMatching(".* has a (number that is too large|text with half a surrogate pair)");
+            }
+            String[] fine = parts.clone();
+            fine[part] = "{'type':'ByteLevel','x':[1e300, '\\ud83d\\ude00']}";
+            assertThatCode(() -> check(fine[0], fine[1], fine[2], fine[3])).doesNotThrowAnyException();
+        }
+    }
+
+    @Test
+    void refusesOtherPostProcessors() {
+        assertThatThrownBy(() -> check("null", "null", "{'type':'Other'}", "null"))
+                .hasMessageContaining("post_processor must have a type of BertProcessing");
     }
 
     @Test

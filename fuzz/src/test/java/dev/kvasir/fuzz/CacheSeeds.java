@@ -74,7 +74,9 @@ final class CacheSeeds {
 
     private static final List<String> CALIBRATED =
             List.of("bfp", "kvquant", "locret", "cskv", "qserve", "a2ats", "rotatekv", "scissorhands");
-    private static final int TOKENS = 40;
+    private static final int TOKENS = 37;
+    /** Tokens after those, each a step of its own. */
+    private static final int GENERATED = 4;
 
     private CacheSeeds() {}
 
@@ -114,6 +116,9 @@ final class CacheSeeds {
             try (PagePool pool = Steps.pool();
                     KvCache cache = Caches.create(CacheSpec.parse(spec), model, pool, Steps.sequential())) {
                 Steps.projected(SHAPE, 1).feed(cache, TOKENS);
+                for (int token = 0; token < GENERATED; token++) {
+                    Steps.projected(SHAPE, 1).feed(cache, 1);
+                }
                 ByteArrayOutputStream out = new ByteArrayOutputStream();
                 cache.save(out, Calibrated.FINGERPRINT);
                 seeds.put(fileName(spec), out.toByteArray());
