@@ -107,6 +107,12 @@ final class GgufConfig {
                     "is missing, and embedding_length " + hidden + " is no multiple of head_count " + heads);
         }
         int headDim = named.orElse(hidden / heads);
+        if (headDim > MAX_HEAD) {
+            throw metadata.problem(
+                    key("attention.key_length"),
+                    "is missing, and embedding_length " + hidden + " over head_count " + heads + " is above "
+                            + MAX_HEAD);
+        }
         metadata.integer(key("attention.value_length"), headDim, headDim);
         long rows = file.tensor(GgufWeights.EMBEDDING).shape().getFirst();
         if (rows > Integer.MAX_VALUE) {
