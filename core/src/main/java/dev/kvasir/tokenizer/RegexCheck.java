@@ -21,6 +21,8 @@ final class RegexCheck {
     private static final Pattern OPENING = Pattern.compile("\\((\\?(?:[ims-]*:|=|!|>|<=|<!))?");
     private static final Pattern INTERVAL = Pattern.compile("\\{(\\d{0,4})(,?)(\\d{0,4})\\}");
 
+    private static final int[] ONCE = {1, 1};
+
     private final String regex;
     private int at;
     private int depth;
@@ -173,8 +175,8 @@ final class RegexCheck {
 
     /** Least and most times that what stands before may match. */
     private int[] quantifier() {
-        int[] times = {1, 1};
-        if (at >= regex.length()) {
+        int[] times = ONCE;
+        if (at >= regex.length() || "*+?{".indexOf(regex.charAt(at)) < 0) {
             return times;
         }
         char c = regex.charAt(at);
