@@ -69,6 +69,12 @@ final class GgufConfig {
     private ModelConfig config() {
         refuse("expert_count", "mixtures of experts are not supported");
         Sizes sizes = sizes();
+        if (sizes.layers() > file.tensors().size()) {
+            throw metadata.problem(
+                    key("block_count"),
+                    "must be at most " + file.tensors().size() + ", as many as there are tensors, found "
+                            + sizes.layers());
+        }
         return new ModelConfig(
                 architecture,
                 sizes,
@@ -101,6 +107,12 @@ final class GgufConfig {
                     "is missing, and embedding_length " + hidden + " is no multiple of head_count " + heads);
         }
         int headDim = named.orElse(hidden / heads);
+        if (headDim > MAX_HEAD) {
+            throw metadata.problem(
+                    key("attention.key_length"),
+                    "is missing, and embedding_length " + hidden + " over head_count " + heads + " is above "
+                            + MAX_HEAD);
+        }
         metadata.integer(key("attention.value_length"), headDim, headDim);
         long rows = file.tensor(GgufWeights.EMBEDDING).shape().getFirst();
         if (rows > Integer.MAX_VALUE) {
