@@ -17,9 +17,9 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 
 /**
- * Weights of four rows under F16 scales and zeros that belong to depths, on vectors of 16 lanes. A group of lanes has parameters
- * of its own, so this is done anew for every 32 numbers or so of a depth: the parameters are converted once for all rows and
- * not written down in between.
+ * Weights under F16 scales and zeros that belong to depths, on vectors of 16 lanes. A group of lanes has parameters of its own,
+ * so this is done anew for every 32 numbers or so of a depth: four rows share the parameters' conversion, or two groups share
+ * a row, and nothing is written down in between.
  */
 final class VectorWeigh {
     private static final VectorShuffle<Float> UP_8 = up(8);
@@ -131,5 +131,74 @@ final class VectorWeigh {
         z0 = z0.add(z0.rearrange(UP_4)).blend(z2.add(z2.rearrange(DOWN_4)), UPPER_4);
         z0 = z0.add(z0.rearrange(UP_2));
         z0.add(z0.rearrange(UP_1)).intoArray(work, sums);
+    }
+
+    /**
+     * {@code work[w[g] + i] = x[i] * scale[g][i]} for two groups of lanes, and {@code work[w[g] + count] = sum over i of x[i] * (zero[g][i] *
+     * ofZero + scale[g][i] * ofScale)}.
+     *
+     * @param next bytes from a group's scales, or zeros, to those of the second; 0 for one group, written twice
+     * @param w0 where {@code work} has room for {@code count + 16} numbers, as at {@code w1}
+     */
+    static void groups2(
+            MemorySegment page,
+            long scales,
+            long zeros,
+            long next,
+            float ofScale,
+            float ofZero,
+            int count,
+            float[] x,
+            int xOffset,
+            float[] work,
+            int w0,
+            int w1) {
+        FloatVector added = FloatVector.broadcast(F, ofScale);
+        FloatVector kept = FloatVector.broadcast(F, ofZero);
+        FloatVector bias = FloatVector.broadcast(F, 0x1p112f);
+        FloatVector z0 = FloatVector.zero(F);
+        FloatVector z1 = z0;
+        for (int i = 0; i < count; i += V, scales += 2 * V, zeros += 2 * V) {
+            FloatVector row = FloatVector.fromArray(F, x, xOffset + i);
+            IntVector bits = (IntVector) ShortVector.fromMemorySegment(S, page, scales, ByteOrder.LITTLE_ENDIAN)
+                    .convertShape(VectorOperators.S2I, I, 0);
+            FloatVector scale = bits.and(0x7fff)
+                    .lanewise(VectorOperators.LSHL, 13)
+                    .reinterpretAsFloats()
+                    .mul(bias);
+            scale = scale.reinterpretAsInts().or(bits.and(0x8000_0000)).reinterpretAsFloats();
+            bits = (IntVector) ShortVector.fromMemorySegment(S, page, zeros, ByteOrder.LITTLE_ENDIAN)
+                    .convertShape(VectorOperators.S2I, I, 0);
+            FloatVector zero = bits.and(0x7fff)
+                    .lanewise(VectorOperators.LSHL, 13)
+                    .reinterpretAsFloats()
+                    .mul(bias);
+            zero = zero.reinterpretAsInts().or(bits.and(0x8000_0000)).reinterpretAsFloats();
+            row.mul(scale).intoArray(work, w0 + i);
+            z0 = scale.fma(added, zero.mul(kept)).fma(row, z0);
+            bits = (IntVector) ShortVector.fromMemorySegment(S, page, scales + next, ByteOrder.LITTLE_ENDIAN)
+                    .convertShape(VectorOperators.S2I, I, 0);
+            scale = bits.and(0x7fff)
+                    .lanewise(VectorOperators.LSHL, 13)
+                    .reinterpretAsFloats()
+                    .mul(bias);
+            scale = scale.reinterpretAsInts().or(bits.and(0x8000_0000)).reinterpretAsFloats();
+            bits = (IntVector) ShortVector.fromMemorySegment(S, page, zeros + next, ByteOrder.LITTLE_ENDIAN)
+                    .convertShape(VectorOperators.S2I, I, 0);
+            zero = bits.and(0x7fff)
+                    .lanewise(VectorOperators.LSHL, 13)
+                    .reinterpretAsFloats()
+                    .mul(bias);
+            zero = zero.reinterpretAsInts().or(bits.and(0x8000_0000)).reinterpretAsFloats();
+            row.mul(scale).intoArray(work, w1 + i);
+            z1 = scale.fma(added, zero.mul(kept)).fma(row, z1);
+        }
+        z0 = z0.add(z0.rearrange(UP_8)).blend(z1.add(z1.rearrange(UP_8)), UPPER_8);
+        z0 = z0.add(z0.rearrange(UP_4));
+        z0 = z0.add(z0.rearrange(UP_2));
+        z0 = z0.add(z0.rearrange(UP_1));
+        z0.intoArray(work, w1 + count);
+        work[w0 + count] = work[w1 + count];
+        work[w1 + count] = work[w1 + count + 8];
     }
 }
