@@ -69,8 +69,7 @@ final class VectorRows {
                 weigh(layout, page, laneFrom, depthFrom, count, masked, x, xOffset, xStride, rows, work);
                 int sums = weights(layout, ROWS);
                 if (masked) {
-                    addMasked(
-                            layout, page, laneFrom, laneTo, depthFrom, count, rows, work, out, outOffset, outStride);
+                    addMasked(layout, page, laneFrom, laneTo, depthFrom, count, rows, work, out, outOffset, outStride);
                     return;
                 }
                 for (int r = 0; r < rows; r++) {
