@@ -90,19 +90,14 @@ public final class Linear {
             int from = part * partRows;
             int to = Math.min(rows, from + partRows);
             if (tokens == 1 && MatVec.serves(w.dtype())) {
-                while (from <= to - MatVec.ROWS) {
-                    MatVec.set(w, from, x, out);
-                    from += MatVec.ROWS;
-                }
+                MatVec.set(w, from, to, x, out);
+            } else {
+                addRows(w, from, to, out);
             }
-            addRows(w, from, to, out);
         });
     }
 
     private void addRows(Matrix w, int from, int to, float[] out) {
-        if (from == to) {
-            return;
-        }
         for (int t = 0; t < tokens; t++) {
             Arrays.fill(out, t * w.rows() + from, t * w.rows() + to, 0);
         }
