@@ -7,6 +7,7 @@ import dev.kvasir.cli.command.CompareCommand;
 import dev.kvasir.cli.command.CompletionCommand;
 import dev.kvasir.cli.command.ConvertBfpCommand;
 import dev.kvasir.cli.command.ConvertCommand;
+import dev.kvasir.cli.command.ConvertGgufCommand;
 import dev.kvasir.cli.command.ConvertOutliersCommand;
 import dev.kvasir.cli.command.GenerateCommand;
 import dev.kvasir.cli.command.InfoCommand;
@@ -72,6 +73,7 @@ public final class Main {
                 .addSubcommand(new CalibrateCommand(terminal))
                 .addSubcommand(new CommandLine(new ConvertCommand(terminal))
                         .addSubcommand(new ConvertBfpCommand(terminal))
+                        .addSubcommand(new ConvertGgufCommand(terminal))
                         .addSubcommand(new ConvertOutliersCommand(terminal)))
                 .addSubcommand(
                         new CommandLine(new TrainCommand(terminal)).addSubcommand(new TrainHeadsCommand(terminal)))

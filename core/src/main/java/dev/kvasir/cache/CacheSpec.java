@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
  * @param options values as written, in order; a first value without a name has the name {@code ""}
  */
 public record CacheSpec(String method, Map<String, String> options) {
-    private static final Pattern BARE = Pattern.compile("[^\\s,()=\"]+");
+    private static final Pattern BARE = Pattern.compile("[^\\p{javaWhitespace},()=\"]+");
 
     /** Keeps a copy of the options. */
     public CacheSpec {

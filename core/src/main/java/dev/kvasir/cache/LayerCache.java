@@ -18,4 +18,14 @@ public interface LayerCache {
      * @param output receives {@code [count][heads][headDim]}
      */
     void attend(Queries queries, float[] output);
+
+    /**
+     * Stores the tokens just appended, as {@link #attend} does, for a caller who does not want their attention: it is computed
+     * only where what is stored depends on it.
+     *
+     * @param output room for {@code [count][heads][headDim]}; what it holds afterwards means nothing
+     */
+    default void store(Queries queries, float[] output) {
+        attend(queries, output);
+    }
 }

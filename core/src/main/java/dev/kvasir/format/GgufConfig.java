@@ -69,6 +69,12 @@ final class GgufConfig {
     private ModelConfig config() {
         refuse("expert_count", "mixtures of experts are not supported");
         Sizes sizes = sizes();
+        if (sizes.layers() > file.tensors().size()) {
+            throw metadata.problem(
+                    key("block_count"),
+                    "must be at most " + file.tensors().size() + ", as many as there are tensors, found "
+                            + sizes.layers());
+        }
         return new ModelConfig(
                 architecture,
                 sizes,
@@ -101,6 +107,12 @@ final class GgufConfig {
                     "is missing, and embedding_length " + hidden + " is no multiple of head_count " + heads);
         }
         int headDim = named.orElse(hidden / heads);
+        if (headDim > MAX_HEAD) {
+            throw metadata.problem(
+                    key("attention.key_length"),
+                    "is missing, and embedding_length " + hidden + " over head_count " + heads + " is above "
+                            + MAX_HEAD);
+        }
         metadata.integer(key("attention.value_length"), headDim, headDim);
         long rows = file.tensor(GgufWeights.EMBEDDING).shape().getFirst();
         if (rows > Integer.MAX_VALUE) {
@@ -201,6 +213,16 @@ final class GgufConfig {
         if (!architecture.startsWith("gemma")) {
             return Arithmetic.llama(epsilon, sizes.headDim());
         }
+        return gemma(
+                architecture,
+                sizes,
+                epsilon,
+                (float) metadata.positive(key("attn_logit_softcapping"), 1e6).orElse(0),
+                (float) metadata.positive(key("final_logit_softcapping"), 1e6).orElse(0));
+    }
+
+    /** The arithmetic that the architecture stands for, {@code gemma2} or {@code gemma3}. */
+    static Arithmetic gemma(String architecture, Sizes sizes, float epsilon, float scoreCap, float logitCap) {
         // The 27-billion models divide by the width per head, which is not their heads' width; files do not say so.
         boolean largest = sizes.layers() == (architecture.equals("gemma2") ? 46 : 62);
         double divisor = largest ? (double) sizes.hiddenSize() / sizes.heads() : sizes.headDim();
@@ -209,8 +231,8 @@ final class GgufConfig {
                 Activation.GELU_TANH,
                 (float) Math.sqrt(sizes.hiddenSize()),
                 (float) (1 / Math.sqrt(divisor)),
-                (float) metadata.positive(key("attn_logit_softcapping"), 1e6).orElse(0),
-                (float) metadata.positive(key("final_logit_softcapping"), 1e6).orElse(0));
+                scoreCap,
+                logitCap);
     }
 
     /** The first token, where the file says that texts get one; byte-level vocabularies need not. */

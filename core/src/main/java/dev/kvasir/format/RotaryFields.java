@@ -161,10 +161,11 @@ final class RotaryFields {
         }
         List<Float> factors = new ArrayList<>();
         for (JsonNode value : values) {
-            if (!value.isNumber() || !(value.floatValue() > 0) || Float.isInfinite(value.floatValue())) {
-                throw rope.problem(name, "must hold numbers above 0, found " + value);
+            float factor = value.isNumber() ? (float) value.doubleValue() : 0;
+            if (!(factor > 0) || Float.isInfinite(factor)) {
+                throw rope.problem(name, "must hold numbers above 0, found " + JsonFile.describe(value));
             }
-            factors.add(value.floatValue());
+            factors.add(factor);
         }
         return factors;
     }

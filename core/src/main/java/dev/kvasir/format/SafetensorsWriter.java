@@ -4,18 +4,12 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AtomicMoveNotSupportedException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.UUID;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -34,19 +28,10 @@ import tools.jackson.databind.node.ObjectNode;
  * }</pre>
  */
 public final class SafetensorsWriter implements AutoCloseable {
-    private static final int MAX_PIECE = 1 << 20;
+    private final NewFile file;
 
-    private final Path path;
-    private final Path temporary;
-    private final FileChannel channel;
-    private final long end;
-    private boolean committed;
-
-    private SafetensorsWriter(Path path, Path temporary, FileChannel channel, long end) {
-        this.path = path;
-        this.temporary = temporary;
-        this.channel = channel;
-        this.end = end;
+    private SafetensorsWriter(NewFile file) {
+        this.file = file;
     }
 
     /**
@@ -58,19 +43,13 @@ public final class SafetensorsWriter implements AutoCloseable {
             throws IOException {
         byte[] header = header(tensors, metadata);
         long dataBytes = tensors.stream().mapToLong(TensorInfo::bytes).reduce(0, Math::addExact);
-        Path folder = path.toAbsolutePath().getParent();
-        if (folder == null) {
-            throw new IllegalArgumentException("no file can be written at " + path);
-        }
-        Path temporary = folder.resolve("." + path.getFileName() + "." + UUID.randomUUID() + ".tmp");
-        FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
-        SafetensorsWriter writer = new SafetensorsWriter(path, temporary, channel, 8L + header.length + dataBytes);
+        SafetensorsWriter writer = new SafetensorsWriter(NewFile.create(path, 8L + header.length + dataBytes));
         try {
-            writer.put(ByteBuffer.allocate(8)
+            writer.file.write(ByteBuffer.allocate(8)
                     .order(ByteOrder.LITTLE_ENDIAN)
                     .putLong(header.length)
                     .flip());
-            writer.put(ByteBuffer.wrap(header));
+            writer.file.write(ByteBuffer.wrap(header));
         } catch (IOException e) {
             writer.close();
             throw e;
@@ -104,24 +83,12 @@ public final class SafetensorsWriter implements AutoCloseable {
 
     /** Writes the next bytes of the data: little endian elements, in the order of the tensors. */
     public void write(MemorySegment bytes) throws IOException {
-        for (long at = 0; at < bytes.byteSize(); at += MAX_PIECE) {
-            put(bytes.asSlice(at, Math.min(MAX_PIECE, bytes.byteSize() - at)).asByteBuffer());
-        }
+        file.write(bytes);
     }
 
     /** As {@link #write(MemorySegment)}, from the buffer's position to its limit. */
     public void write(ByteBuffer bytes) throws IOException {
-        put(bytes);
-    }
-
-    private void put(ByteBuffer bytes) throws IOException {
-        if (channel.position() + bytes.remaining() > end) {
-            throw new IllegalStateException(
-                    path + ": the announced tensors end at byte " + end + ", more data was written");
-        }
-        while (bytes.hasRemaining()) {
-            channel.write(bytes);
-        }
+        file.write(bytes);
     }
 
     /**
@@ -130,26 +97,12 @@ public final class SafetensorsWriter implements AutoCloseable {
      * @throws IllegalStateException if data is missing
      */
     public void commit() throws IOException {
-        if (channel.position() != end) {
-            throw new IllegalStateException(
-                    path + ": data ends at byte " + channel.position() + ", the announced tensors at " + end);
-        }
-        channel.force(true);
-        channel.close();
-        try {
-            Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        } catch (AtomicMoveNotSupportedException e) {
-            Files.move(temporary, path, StandardCopyOption.REPLACE_EXISTING);
-        }
-        committed = true;
+        file.commit();
     }
 
     /** Removes what was not committed. */
     @Override
     public void close() throws IOException {
-        channel.close();
-        if (!committed) {
-            Files.deleteIfExists(temporary);
-        }
+        file.close();
     }
 }

@@ -38,7 +38,12 @@ final class TokenizerFile {
     private final BitSet special = new BitSet();
     private int modelTokens;
     private int highestAdded = -1;
+    private JsonNode normalizer = JsonFile.MAPPER.nullNode();
+    private JsonNode postProcessor = JsonFile.MAPPER.nullNode();
+    private JsonNode preTokenizer = JsonFile.MAPPER.nullNode();
     private JsonNode decoder = JsonFile.MAPPER.nullNode();
+    private String modelType = "";
+    private String subwordPrefix = "";
     private JsonNode added = JsonFile.MAPPER.createArrayNode();
 
     private TokenizerFile(Path path, byte[] json, int vocabularySize) {
@@ -65,6 +70,13 @@ final class TokenizerFile {
         if (file.modelTokens == 0) {
             throw new InvalidFileException(path, "model.vocab is missing or empty");
         }
+        if (!file.subwordPrefix.isEmpty() && !file.modelType.equals("WordPiece")) {
+            // The library cuts its length off the second part of every merge, whatever that is.
+            throw new InvalidFileException(
+                    path, "model.continuing_subword_prefix must be empty, found " + quote(file.subwordPrefix));
+        }
+        PipelineCheck.check(
+                path, new PipelineCheck.Parts(file.normalizer, file.preTokenizer, file.postProcessor, file.decoder));
         file.added.forEach(file::addToken);
         return file;
     }
@@ -107,6 +119,9 @@ final class TokenizerFile {
             String name = parser.currentName();
             JsonToken value = parser.nextToken();
             switch (name) {
+                case "normalizer" -> normalizer = PART.readTree(parser);
+                case "post_processor" -> postProcessor = PART.readTree(parser);
+                case "pre_tokenizer" -> preTokenizer = PART.readTree(parser);
                 case "decoder" -> decoder = PART.readTree(parser);
                 case "added_tokens" -> added = PART.readTree(parser);
                 case "model" -> {
@@ -125,9 +140,13 @@ final class TokenizerFile {
 
     private void parseModel(JsonParser parser) {
         while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
-            boolean vocabulary = parser.currentName().equals("vocab");
+            String name = parser.currentName();
             JsonToken value = parser.nextToken();
-            if (!vocabulary) {
+            if (name.equals("type") && value == JsonToken.VALUE_STRING) {
+                modelType = parser.getString();
+            } else if (name.equals("continuing_subword_prefix") && value == JsonToken.VALUE_STRING) {
+                subwordPrefix = parser.getString();
+            } else if (!name.equals("vocab")) {
                 parser.skipChildren();
             } else if (value == JsonToken.START_OBJECT) {
                 parseVocabularyObject(parser);

@@ -36,7 +36,8 @@ class CacheSpecTest {
                 "a(\"x y\", b=\"\")",
                 "a(b=q\\)",
                 "kvquant(file=/tmp/x.safetensors)",
-                "a(b=\"kivi(bits=2\")"
+                "a(b=\"kivi(bits=2\")",
+                "a(\"\u001f\", b=\"\u2003x\")"
             })
     void canonicalTextParsesToTheSameSpec(String text) {
         CacheSpec spec = CacheSpec.parse(text);

@@ -13,9 +13,9 @@ import java.util.Random;
 import tools.jackson.databind.node.ObjectNode;
 
 /** A small folder of random f32 weights of a family, and what is in it in the clear. */
-record FamilyFolder(ObjectNode config, Map<String, float[]> tensors) {
+public record FamilyFolder(ObjectNode config, Map<String, float[]> tensors) {
     /** A folder whose {@code config.json} has these fields beside the sizes. */
-    static FamilyFolder of(String fields, int layers) {
+    public static FamilyFolder of(String fields, int layers) {
         ObjectNode config = JsonFile.MAPPER.createObjectNode();
         config.put("hidden_size", 48);
         config.put("intermediate_size", 80);
@@ -95,7 +95,7 @@ record FamilyFolder(ObjectNode config, Map<String, float[]> tensors) {
     }
 
     /** Writes it as Hugging Face would. */
-    Path write(Path folder) throws IOException {
+    public Path write(Path folder) throws IOException {
         Files.createDirectories(folder);
         TestFolders.writeConfig(folder, config);
         Map<String, List<Integer>> shapes = shapes(config);

@@ -8,6 +8,7 @@ import dev.kvasir.cli.option.CacheListOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.JsonOption;
 import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.WeightsOption;
 import dev.kvasir.cli.option.PrecisionOption;
 import dev.kvasir.cli.option.Range;
 import dev.kvasir.lab.bench.SpeedBench;
@@ -62,6 +63,9 @@ public final class BenchCommand implements Callable<Integer> {
     private final ModelOption model = new ModelOption();
 
     @Mixin
+    private final WeightsOption weights = new WeightsOption();
+
+    @Mixin
     private final CacheListOption caches = new CacheListOption();
 
     @Option(
@@ -92,6 +96,17 @@ public final class BenchCommand implements Callable<Integer> {
             defaultValue = "5",
             description = "Timed rounds over all caches. Default: ${DEFAULT-VALUE}.")
     private int repetitions;
+
+    @Option(
+            names = "--fill",
+            paramLabel = "HOW",
+            defaultValue = "real",
+            description = {
+                "How caches are filled up to a depth: real runs the model over every token; repeat runs it over the prompt, at"
+                        + " most " + SpeedOptions.FILL_CHUNK + " tokens, and stores its keys and values again and again"
+                        + " with advancing positions, which takes seconds at depths of 32,768. Default: ${DEFAULT-VALUE}.",
+            })
+    private SpeedOptions.Fill fill = SpeedOptions.Fill.REAL;
 
     @Option(
             names = "--seed",
@@ -126,13 +141,18 @@ public final class BenchCommand implements Callable<Integer> {
         if (report.isPresent()) {
             OutputFiles.requireWritable(report.get());
         }
-        try (Session session = Session.open(model, compute, precision.precision());
+        try (Session session = Session.open(model, compute, precision.precision(), weights, terminal);
                 ProgressDisplay progress = new ProgressDisplay(terminal)) {
             BenchResult result = measure(session, progress);
             progress.finish();
             json.write(result, terminal);
             if (!json.toOutput()) {
                 print(result.results());
+                if (fill == SpeedOptions.Fill.REPEAT) {
+                    terminal.out()
+                            .println("filled by repeating the keys and values of "
+                                    + result.options().repeated() + " tokens (--fill repeat)");
+                }
             }
             if (report.isPresent()) {
                 Files.writeString(report.get(), BenchReport.of(result));
@@ -174,7 +194,8 @@ public final class BenchCommand implements Callable<Integer> {
                 decode,
                 repetitions,
                 SpeedOptions.FILL_CHUNK,
-                seed);
+                seed,
+                fill);
     }
 
     private void print(List<SpeedResult> results) {

@@ -6,6 +6,7 @@ import dev.kvasir.cli.UsageException;
 import dev.kvasir.cli.option.CacheSpecOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.WeightsOption;
 import dev.kvasir.cli.option.PrecisionOption;
 import dev.kvasir.cli.option.SamplingMixin;
 import java.io.IOException;
@@ -40,6 +41,9 @@ public final class ChatCommand implements Callable<Integer> {
     private final ModelOption model = new ModelOption();
 
     @Mixin
+    private final WeightsOption weights = new WeightsOption();
+
+    @Mixin
     private final CacheSpecOption cache = new CacheSpecOption();
 
     @Mixin
@@ -64,7 +68,7 @@ public final class ChatCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        try (Session session = Session.open(model, compute, precision.precision())) {
+        try (Session session = Session.open(model, compute, precision.precision(), weights, terminal)) {
             Optional<ChatTemplate> template = noTemplate ? Optional.empty() : session.chatTemplate();
             if (system.isPresent() && template.isEmpty()) {
                 throw new UsageException("--system needs a chat template: "

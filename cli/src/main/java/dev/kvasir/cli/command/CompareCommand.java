@@ -8,6 +8,7 @@ import dev.kvasir.cli.option.CacheListOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.JsonOption;
 import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.WeightsOption;
 import dev.kvasir.cli.option.Range;
 import dev.kvasir.lab.accuracy.Exam;
 import dev.kvasir.lab.accuracy.TaskResult;
@@ -21,6 +22,7 @@ import dev.kvasir.lab.compare.Machine;
 import dev.kvasir.lab.compare.Text;
 import dev.kvasir.lab.info.ModelInfo;
 import dev.kvasir.lab.report.HtmlReport;
+import dev.kvasir.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,6 +57,9 @@ public final class CompareCommand implements Callable<Integer> {
 
     @Mixin
     private final ModelOption model = new ModelOption();
+
+    @Mixin
+    private final WeightsOption weights = new WeightsOption();
 
     @Mixin
     private final CacheListOption caches = new CacheListOption();
@@ -137,7 +142,7 @@ public final class CompareCommand implements Callable<Integer> {
         if (!noReport) {
             OutputFiles.requireWritable(report);
         }
-        try (Session session = Session.open(model, compute);
+        try (Session session = Session.open(model, compute, Precision.F32, weights, terminal);
                 ProgressDisplay progress = new ProgressDisplay(terminal)) {
             ComparisonOptions options = options(session);
             Comparison comparison = new Comparison(

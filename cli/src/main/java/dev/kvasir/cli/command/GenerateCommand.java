@@ -8,6 +8,7 @@ import dev.kvasir.cli.UsageException;
 import dev.kvasir.cli.option.CacheSpecOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.WeightsOption;
 import dev.kvasir.cli.option.PrecisionOption;
 import dev.kvasir.cli.option.SamplingMixin;
 import dev.kvasir.engine.Generator;
@@ -39,6 +40,9 @@ public final class GenerateCommand implements Callable<Integer> {
 
     @Mixin
     private final ModelOption model = new ModelOption();
+
+    @Mixin
+    private final WeightsOption weights = new WeightsOption();
 
     @Mixin
     private final CacheSpecOption cache = new CacheSpecOption();
@@ -93,7 +97,7 @@ public final class GenerateCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         SamplingOptions options = sampling.options();
         String text = Sources.text(prompt.stream().toList(), promptFile, terminal, "the prompt");
-        try (Session session = Session.open(model, compute, precision.precision());
+        try (Session session = Session.open(model, compute, precision.precision(), weights, terminal);
                 KvCache held = loadCache.isPresent() ? session.load(loadCache.get()) : session.newCache(cache.spec())) {
             Optional<ChatTemplate> template = chat ? Optional.of(template(session)) : Optional.empty();
             int[] ids = template.map(t -> session.tokenizer().encode(t.render(List.of(Message.user(text)), true)))

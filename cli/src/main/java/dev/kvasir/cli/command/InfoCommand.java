@@ -8,7 +8,11 @@ import dev.kvasir.cli.Terminal;
 import dev.kvasir.cli.option.ByteSize;
 import dev.kvasir.cli.option.CacheListOption;
 import dev.kvasir.cli.option.JsonOption;
+import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.WeightsOption;
+import dev.kvasir.cli.ProgressDisplay;
+import dev.kvasir.tensor.Workers;
 import dev.kvasir.cli.option.Range;
 import dev.kvasir.format.Models;
 import dev.kvasir.lab.compare.DefaultCaches;
@@ -49,6 +53,9 @@ public final class InfoCommand implements Callable<Integer> {
     private Optional<Path> file = Optional.empty();
 
     @Mixin
+    private final WeightsOption weights = new WeightsOption();
+
+    @Mixin
     private final CacheListOption caches = new CacheListOption();
 
     @Option(names = "--context", paramLabel = "N", description = "Tokens in the cache. Default: the model's context.")
@@ -86,7 +93,7 @@ public final class InfoCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         context.ifPresent(value -> Range.check("--context", value, 1, Integer.MAX_VALUE));
-        Model model = Models.open(folder());
+        Model model = opened();
         int tokens = context.orElse(model.config().contextLength());
         CacheShape shape = model.config().cacheShape();
         List<CacheSpec> specs = caches.specs().isEmpty() ? DefaultCaches.all() : caches.specs();
@@ -99,6 +106,13 @@ public final class InfoCommand implements Callable<Integer> {
             print(report);
         }
         return 0;
+    }
+
+    private Model opened() {
+        try (Workers workers = Workers.of(new ComputeOptions().threads());
+                ProgressDisplay progress = new ProgressDisplay(terminal)) {
+            return weights.apply(Models.open(folder()), workers, Progresses.weights(progress, "weights"));
+        }
     }
 
     private Path folder() {

@@ -7,11 +7,13 @@ import dev.kvasir.cli.option.CacheSpecOption;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.JsonOption;
 import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.WeightsOption;
 import dev.kvasir.cli.option.Range;
 import dev.kvasir.lab.compare.DefaultCaches;
 import dev.kvasir.lab.perplexity.PerplexityOptions;
 import dev.kvasir.lab.perplexity.PerplexityResult;
 import dev.kvasir.lab.perplexity.PerplexityRun;
+import dev.kvasir.tensor.Precision;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -49,6 +51,9 @@ public final class PerplexityCommand implements Callable<Integer> {
 
     @Mixin
     private final ModelOption model = new ModelOption();
+
+    @Mixin
+    private final WeightsOption weights = new WeightsOption();
 
     @Option(
             names = {"-t", "--text"},
@@ -89,7 +94,7 @@ public final class PerplexityCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         checkOptions();
-        try (Session session = Session.open(model, compute);
+        try (Session session = Session.open(model, compute, Precision.F32, weights, terminal);
                 ProgressDisplay progress = new ProgressDisplay(terminal)) {
             int tokens = context.orElse(
                     Math.min(MOST_DEFAULT_CONTEXT, session.model().config().contextLength()));

@@ -7,9 +7,12 @@ import dev.kvasir.cache.Caches;
 import dev.kvasir.cache.KvCache;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.chat.ChatTemplate;
+import dev.kvasir.cli.ProgressDisplay;
+import dev.kvasir.cli.Terminal;
 import dev.kvasir.cli.UsageException;
 import dev.kvasir.cli.option.ComputeOptions;
 import dev.kvasir.cli.option.ModelOption;
+import dev.kvasir.cli.option.WeightsOption;
 import dev.kvasir.engine.CalibrationRun;
 import dev.kvasir.engine.Generator;
 import dev.kvasir.format.Models;
@@ -31,6 +34,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiFunction;
 
 /** A model open for generating: its tokenizer, threads, cache memory and decoder. */
 final class Session implements AutoCloseable {
@@ -47,8 +51,7 @@ final class Session implements AutoCloseable {
     private final Precision precision;
     private final Decoder decoder;
 
-    private Session(
-            Path path, Model model, Tokenizer tokenizer, Workers workers, PagePool pool, Precision precision) {
+    private Session(Path path, Model model, Tokenizer tokenizer, Workers workers, PagePool pool, Precision precision) {
         this.path = path;
         this.model = model;
         this.cacheModel = model.cacheModel();
@@ -66,13 +69,38 @@ final class Session implements AutoCloseable {
 
     /** As {@link #open(ModelOption, ComputeOptions)}, with prompts computed in {@code precision}. */
     static Session open(ModelOption option, ComputeOptions compute, Precision precision) {
+        return open(option, compute, precision, (model, _) -> model);
+    }
+
+    /** As {@link #open(ModelOption, ComputeOptions, Precision)}, with weights as the option says. */
+    static Session open(
+            ModelOption option, ComputeOptions compute, Precision precision, WeightsOption weights, Terminal terminal) {
+        return open(option, compute, precision, (model, workers) -> {
+            try (ProgressDisplay progress = new ProgressDisplay(terminal)) {
+                return weights.apply(model, workers, Progresses.weights(progress, "weights"));
+            }
+        });
+    }
+
+    private static Session open(
+            ModelOption option,
+            ComputeOptions compute,
+            Precision precision,
+            BiFunction<Model, Workers, Model> weights) {
         compute.check();
         Path folder = option.folder();
-        Model model = Models.open(folder);
-        long budget = compute.cacheBudget(model.weightBytes());
-        Tokenizer tokenizer = Tokenizer.open(folder, model.config().vocabularySize());
-        return new Session(
-                folder, model, tokenizer, Workers.of(compute.threads()), new PagePool(budget), precision);
+        Model stored = Models.open(folder);
+        Tokenizer tokenizer = Tokenizer.open(folder, stored.config().vocabularySize());
+        Workers workers = Workers.of(compute.threads());
+        try {
+            Model model = weights.apply(stored, workers);
+            PagePool pool = new PagePool(compute.cacheBudget(model.weightBytes()));
+            return new Session(folder, model, tokenizer, workers, pool, precision);
+        } catch (RuntimeException e) {
+            workers.close();
+            tokenizer.close();
+            throw e;
+        }
     }
 
     Model model() {

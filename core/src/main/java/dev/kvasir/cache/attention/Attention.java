@@ -69,6 +69,7 @@ final class Attention {
     private int window;
     private int sumWidth;
     private boolean storedFirst;
+    private boolean outputWanted = true;
     private int headsPerPart;
     private int blocks;
     private int ranges;
@@ -112,6 +113,11 @@ final class Attention {
         stepLayer.done();
     }
 
+    /** Whether the coming steps' outputs are wanted: if not, tokens attend only where somebody looks on. */
+    void wantOutput(boolean wanted) {
+        outputWanted = wanted;
+    }
+
     private void runBlock(LayerStore stepLayer, TokenStates states, Queries stepQueries, float[] out) {
         layer = stepLayer;
         queries = stepQueries.queries();
@@ -131,7 +137,7 @@ final class Attention {
         WeightObserver stepObserver = observer;
         if (stepObserver != null && stepLayer.probes(count)) {
             attendProbed(stepLayer, stepObserver, states, stepQueries, out);
-        } else {
+        } else if (outputWanted || stepObserver != null || selector != null) {
             attend(stepLayer, states, stepQueries);
         }
         if (observer != null) {

@@ -276,12 +276,22 @@ public final class SequenceCache implements RestorableCache {
 
         @Override
         public void attend(Queries queries, float[] output) {
+            take(queries, output, true);
+        }
+
+        @Override
+        public void store(Queries queries, float[] output) {
+            take(queries, output, false);
+        }
+
+        private void take(Queries queries, float[] output, boolean outputWanted) {
             checkOpen();
             TokenStates states = pending;
             if (states == null || states.count() != queries.count()) {
                 throw new IllegalStateException("attend without an append of the same tokens");
             }
             pending = null;
+            attention.wantOutput(outputWanted);
             attention.run(stores[index], shape.window(index), states, queries, output);
             length += states.count();
             if (index == stores.length - 1) {

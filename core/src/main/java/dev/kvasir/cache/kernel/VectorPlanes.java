@@ -182,4 +182,47 @@ final class VectorPlanes {
         a0.add(b0).intoArray(out, o);
         a1.add(b1).intoArray(out, o + V);
     }
+
+    /**
+     * {@code out[l] += constant + sum over j of work[w + j] * code[j][l]} for linear codes of 2 bits of two units: as {@link #add}, with tables
+     * that are made where they are used.
+     */
+    static void pairs(
+            MemorySegment page,
+            long offset,
+            long unitBytes,
+            int words,
+            float[] work,
+            int w,
+            float constant,
+            float[] out,
+            int o) {
+        FloatVector field0 = FloatVector.fromArray(F, LINEAR[2], 0);
+        FloatVector field1 = FloatVector.fromArray(F, LINEAR[2], 16);
+        IntVector four = IntVector.broadcast(I, 4);
+        FloatVector a0 = FloatVector.fromArray(F, out, o);
+        FloatVector a1 = FloatVector.fromArray(F, out, o + V);
+        FloatVector b0 = FloatVector.broadcast(F, constant);
+        FloatVector b1 = b0;
+        for (int end = w + 16 * words; w < end; offset += UNIT_BYTES) {
+            IntVector c0 = IntVector.fromMemorySegment(I, page, offset, ByteOrder.LITTLE_ENDIAN);
+            IntVector c1 = IntVector.fromMemorySegment(I, page, offset + unitBytes, ByteOrder.LITTLE_ENDIAN);
+            for (int last = w + 16; w < last; w += 4) {
+                FloatVector table = field0.mul(work[w]);
+                table = field1.fma(FloatVector.broadcast(F, work[w + 1]), table);
+                a0 = a0.add(c0.selectFrom(table.reinterpretAsInts()).reinterpretAsFloats());
+                a1 = a1.add(c1.selectFrom(table.reinterpretAsInts()).reinterpretAsFloats());
+                c0 = c0.lanewise(VectorOperators.LSHR, four);
+                c1 = c1.lanewise(VectorOperators.LSHR, four);
+                table = field0.mul(work[w + 2]);
+                table = field1.fma(FloatVector.broadcast(F, work[w + 3]), table);
+                b0 = b0.add(c0.selectFrom(table.reinterpretAsInts()).reinterpretAsFloats());
+                b1 = b1.add(c1.selectFrom(table.reinterpretAsInts()).reinterpretAsFloats());
+                c0 = c0.lanewise(VectorOperators.LSHR, four);
+                c1 = c1.lanewise(VectorOperators.LSHR, four);
+            }
+        }
+        a0.add(b0).intoArray(out, o);
+        a1.add(b1).intoArray(out, o + V);
+    }
 }

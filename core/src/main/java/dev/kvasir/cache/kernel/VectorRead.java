@@ -110,6 +110,8 @@ final class VectorRead {
             float total = copy(x, xOffset, depthTo - depthFrom, work, lead);
             total *= -layout.quantizer().offset();
             addCodes(layout, page, laneFrom, laneTo, depthFrom, depthTo, work, out, outOffset, total);
+        } else if (pairedGroups(layout, laneFrom, laneTo, depthFrom, depthTo)) {
+            perGroup(layout, page, laneFrom, laneTo, depthFrom, depthTo - depthFrom, x, xOffset, out, outOffset, work);
         } else if (layout.axis() == Axis.PER_DEPTH) {
             perDepth(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
         } else if (VectorPairs.serves(layout)
@@ -125,6 +127,67 @@ final class VectorRead {
             }
         } else {
             perLane(layout, page, laneFrom, laneTo, depthFrom, depthTo, x, xOffset, out, outOffset, work);
+        }
+    }
+
+    /** Whether {@link #perGroup} serves: codes of 2 bits, whole groups of two units, whole words. */
+    private static boolean pairedGroups(PackedLayout layout, int laneFrom, int laneTo, int depthFrom, int depthTo) {
+        int group = 2 * PackedLayout.UNIT;
+        return layout.axis() == Axis.PER_DEPTH
+                && layout.bits() == 2
+                && !layout.quantizer().isCodebook()
+                && layout.group() == group
+                && laneFrom % group == 0
+                && laneTo % group == 0
+                && depthFrom % PackedLayout.UNIT == 0
+                && VectorWeigh.serves(layout.quantizer(), depthTo - depthFrom);
+    }
+
+    /** {@link #perDepth} with the parameters of two groups at a time. */
+    private static void perGroup(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depth,
+            int count,
+            float[] x,
+            int xOffset,
+            float[] out,
+            int outOffset,
+            float[] work) {
+        Quantizer quantizer = layout.quantizer();
+        boolean hasZero = quantizer.zeroFormat() == ZeroFormat.F16;
+        int second = padded(layout);
+        int words = count / PackedLayout.UNIT;
+        long unitBytes = layout.unitBytes(0);
+        long offset = layout.wordAt(0, depth, laneFrom);
+        for (int lane = laneFrom; lane < laneTo; lane += 2 * layout.group()) {
+            int parameter = layout.parameterIndex(depth, lane);
+            long scales = layout.scaleOffset(parameter);
+            boolean two = lane + layout.group() < laneTo;
+            VectorWeigh.groups2(
+                    page,
+                    scales,
+                    hasZero ? layout.zeroOffset(parameter) : scales,
+                    two ? 2L * layout.depth() : 0,
+                    hasZero ? 0 : -quantizer.offset(),
+                    hasZero ? 1 : 0,
+                    count,
+                    x,
+                    xOffset,
+                    work,
+                    0,
+                    second);
+            int o = outOffset + lane - laneFrom;
+            VectorPlanes.pairs(page, offset, unitBytes, words, work, 0, work[count], out, o);
+            offset += 2 * unitBytes;
+            if (two) {
+                float constant = work[second + count];
+                VectorPlanes.pairs(
+                        page, offset, unitBytes, words, work, second, constant, out, o + layout.group());
+                offset += 2 * unitBytes;
+            }
         }
     }
 

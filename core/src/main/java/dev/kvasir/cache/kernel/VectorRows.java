@@ -64,13 +64,26 @@ final class VectorRows {
             float[] work) {
         if (layout.axis() == Axis.PER_DEPTH || layout.quantizer().parameterBytes() == 0) {
             int count = depthTo - depthFrom;
-            VectorParameters.decode(layout, page, layout.parameterIndex(depthFrom, laneFrom), count, work, 0);
-            int lead = depthFrom % layout.wordDepths();
-            for (int r = 0; r < rows; r++) {
-                int weights = weights(layout, r) + lead;
-                float constant = VectorRead.weigh(count, x, xOffset + r * xStride, work, 0, count, work, weights);
-                int o = outOffset + r * outStride;
-                add(constant, laneTo - laneFrom, out, o);
+            if (layout.quantizer().parameterBytes() > 0 && VectorWeigh.serves(layout.quantizer(), count)) {
+                boolean masked = masked(layout, depthFrom);
+                weigh(layout, page, laneFrom, depthFrom, count, masked, x, xOffset, xStride, rows, work);
+                int sums = weights(layout, ROWS);
+                if (masked) {
+                    addMasked(
+                            layout, page, laneFrom, laneTo, depthFrom, count, rows, work, out, outOffset, outStride);
+                    return;
+                }
+                for (int r = 0; r < rows; r++) {
+                    add(work[sums + VectorWeigh.sumOf(r)], laneTo - laneFrom, out, outOffset + r * outStride);
+                }
+            } else {
+                VectorParameters.decode(layout, page, layout.parameterIndex(depthFrom, laneFrom), count, work, 0);
+                int lead = depthFrom % layout.wordDepths();
+                for (int r = 0; r < rows; r++) {
+                    int weights = weights(layout, r) + lead;
+                    float constant = VectorRead.weigh(count, x, xOffset + r * xStride, work, 0, count, work, weights);
+                    add(constant, laneTo - laneFrom, out, outOffset + r * outStride);
+                }
             }
             addCodes(layout, page, laneFrom, laneTo, depthFrom, depthTo, 0, rows, work, out, outOffset, outStride);
             return;
@@ -100,6 +113,95 @@ final class VectorRows {
                     layout, page, laneFrom, laneTo, depth, groupEnd, x, at, xStride, rows, out, outOffset, outStride,
                     work);
             depth = groupEnd;
+        }
+    }
+
+    /** Whether codes are read by {@link VectorMasked}. */
+    private static boolean masked(PackedLayout layout, int depth) {
+        return layout.bits() == 2 && !layout.quantizer().isCodebook() && depth % UNIT == 0;
+    }
+
+    /** Weights of all rows under a group's parameters, and their sums of zeros behind them. */
+    private static void weigh(
+            PackedLayout layout,
+            MemorySegment page,
+            int lane,
+            int depth,
+            int count,
+            boolean masked,
+            float[] x,
+            int xOffset,
+            int xStride,
+            int rows,
+            float[] work) {
+        Quantizer quantizer = layout.quantizer();
+        int parameter = layout.parameterIndex(depth, lane);
+        boolean hasZero = quantizer.zeroFormat() == ZeroFormat.F16;
+        long scales = layout.scaleOffset(parameter);
+        int sums = weights(layout, ROWS);
+        int second = Math.min(1, rows - 1);
+        int third = Math.min(2, rows - 1);
+        int fourth = rows - 1;
+        int w = weights(layout, 0) + depth % layout.wordDepths();
+        int step = VectorRead.padded(layout);
+        VectorWeigh.rows4(
+                page,
+                scales,
+                hasZero ? layout.zeroOffset(parameter) : scales,
+                masked ? VectorMasked.FACTORS : VectorWeigh.ONES,
+                masked ? -1 : 0,
+                hasZero ? 0 : -quantizer.offset(),
+                hasZero ? 1 : 0,
+                count,
+                x,
+                xOffset,
+                xOffset + second * xStride,
+                xOffset + third * xStride,
+                xOffset + fourth * xStride,
+                work,
+                w,
+                w + second * step,
+                w + third * step,
+                w + fourth * step,
+                sums);
+    }
+
+    private static void addMasked(
+            PackedLayout layout,
+            MemorySegment page,
+            int laneFrom,
+            int laneTo,
+            int depth,
+            int count,
+            int rows,
+            float[] work,
+            float[] out,
+            int outOffset,
+            int outStride) {
+        long offset = layout.wordAt(0, depth, laneFrom);
+        int words = count / UNIT;
+        int sums = weights(layout, ROWS);
+        int w = weights(layout, 0);
+        int step = VectorRead.padded(layout);
+        int second = Math.min(1, rows - 1);
+        int third = Math.min(2, rows - 1);
+        int fourth = rows - 1;
+        for (int o = outOffset; o < outOffset + laneTo - laneFrom; o += UNIT, offset += layout.unitBytes(0)) {
+            VectorMasked.rows4(
+                    page,
+                    offset,
+                    words,
+                    work,
+                    w,
+                    w + second * step,
+                    w + third * step,
+                    w + fourth * step,
+                    sums,
+                    out,
+                    o,
+                    o + second * outStride,
+                    o + third * outStride,
+                    o + fourth * outStride);
         }
     }
 

@@ -18,7 +18,13 @@ final class Evaluator {
 
     Object value(Node.Expr expr, Scope scope) {
         int line = expr.line();
-        budget.step(line);
+        budget.down(line);
+        Object value = evaluated(expr, line, scope);
+        budget.up();
+        return value;
+    }
+
+    private Object evaluated(Node.Expr expr, int line, Scope scope) {
         return switch (expr) {
             case Node.Constant c -> c.value();
             case Node.Name n -> scope.get(n.name());
@@ -41,7 +47,7 @@ final class Evaluator {
     }
 
     private Given given(String what, Node.Arguments arguments, int line, Scope scope) {
-        return new Given(line, what, values(arguments.places(), scope), named(arguments, scope));
+        return new Given(line, what, values(arguments.places(), scope), named(arguments, scope), budget);
     }
 
     private List<Object> values(List<Node.Expr> expressions, Scope scope) {
@@ -59,10 +65,11 @@ final class Evaluator {
     }
 
     private Map<String, Object> map(Node.MapOf of, Scope scope) {
+        budget.hold(of.keys().size(), of.line());
         Map<String, Object> map = new LinkedHashMap<>();
         for (int i = 0; i < of.keys().size(); i++) {
             map.put(
-                    Values.text(value(of.keys().get(i), scope)),
+                    Values.text(value(of.keys().get(i), scope), of.line(), budget),
                     value(of.values().get(i), scope));
         }
         return map;
@@ -97,12 +104,14 @@ final class Evaluator {
                         ? new Undefined("character " + Values.integer(index))
                         : Character.toString(s.codePointAt(s.offsetByCodePoints(0, at)));
             }
-            case Map<?, ?> m when m.containsKey(index) -> m.get(index);
+            case Map<?, ?> m when index instanceof String && m.containsKey(index) -> m.get(index);
             default -> {
                 if (of instanceof Undefined || (of == None.NONE && !(index instanceof String))) {
                     throw new TemplateException(line, Values.type(of) + " has no elements");
                 }
-                yield index instanceof String name ? attribute(of, name, line) : new Undefined(Values.text(index));
+                yield index instanceof String name
+                        ? attribute(of, name, line)
+                        : new Undefined(Values.text(index, line, budget));
             }
         };
     }
@@ -116,8 +125,7 @@ final class Evaluator {
     private Object slice(Node.Slice slice, Scope scope) {
         int line = slice.line();
         Object of = value(slice.of(), scope);
-        List<Object> all = Values.elements(of, line);
-        budget.make(all.size(), line);
+        List<Object> all = Values.elements(of, line, budget);
         long step = bound(value(slice.step(), scope), 1, line);
         if (step == 0) {
             throw new TemplateException(line, "the step of a slice must not be 0");
@@ -130,7 +138,7 @@ final class Evaluator {
             taken.add(all.get((int) i));
         }
         return of instanceof String
-                ? Methods.join("", taken, new Given(line, "a slice", List.of(), Map.of()), budget)
+                ? Methods.join("", taken, new Given(line, "a slice", List.of(), Map.of(), budget), budget)
                 : taken;
     }
 
@@ -186,15 +194,15 @@ final class Evaluator {
         }
         Object right = value(binary.right(), scope);
         return switch (binary.operator()) {
-            case "==" -> Values.equal(left, right);
-            case "!=" -> !Values.equal(left, right);
-            case "<" -> Values.compare(left, right, line) < 0;
-            case "<=" -> Values.compare(left, right, line) <= 0;
-            case ">" -> Values.compare(left, right, line) > 0;
-            case ">=" -> Values.compare(left, right, line) >= 0;
-            case "in" -> Values.contains(right, left, line);
-            case "not in" -> !Values.contains(right, left, line);
-            case "~" -> joined(Values.text(left), Values.text(right), line);
+            case "==" -> Values.equal(left, right, line, budget);
+            case "!=" -> !Values.equal(left, right, line, budget);
+            case "<" -> Values.compare(left, right, line, budget) < 0;
+            case "<=" -> Values.compare(left, right, line, budget) <= 0;
+            case ">" -> Values.compare(left, right, line, budget) > 0;
+            case ">=" -> Values.compare(left, right, line, budget) >= 0;
+            case "in" -> Values.contains(right, left, line, budget);
+            case "not in" -> !Values.contains(right, left, line, budget);
+            case "~" -> joined(Values.text(left, line, budget), Values.text(right, line, budget), line);
             case "+" -> plus(left, right, line);
             case "*" -> times(left, right, line);
             default -> Arithmetic.apply(binary.operator(), left, right, line);

@@ -20,10 +20,17 @@ final class Filters {
     }
 
     Object apply(Object value, String name, Given given) {
+        budget.down(given.line());
+        Object applied = applied(value, name, given);
+        budget.up();
+        return applied;
+    }
+
+    private Object applied(Object value, String name, Given given) {
         int line = given.line();
         budget.make(value instanceof String s ? s.length() : value instanceof List<?> l ? l.size() : 1, line);
         return switch (name) {
-            case "trim" -> Methods.strip(Values.text(value), given, true, true);
+            case "trim" -> Methods.strip(Values.text(value, line, budget), given, true, true);
             case "length", "count" -> Values.length(value, line);
             case "tojson" -> json(value, given);
             case "default", "d" ->
@@ -32,41 +39,46 @@ final class Filters {
                         : value;
             case "join" ->
                 Methods.join(
-                        Values.text(given.get(0, "d", "")),
-                        attributes(Values.elements(value, line), given, 1),
+                        Values.text(given.get(0, "d", ""), line, budget),
+                        attributes(Values.elements(value, line, budget), given, 1),
                         given,
                         budget);
-            case "upper" -> Values.text(value).toUpperCase(Locale.ROOT);
-            case "lower" -> Values.text(value).toLowerCase(Locale.ROOT);
-            case "title" -> Methods.title(Values.text(value));
-            case "capitalize" -> Methods.capitalize(Values.text(value));
-            case "first" -> end(Values.elements(value, line), true);
-            case "last" -> end(Values.elements(value, line), false);
-            case "list" -> Values.elements(value, line);
-            case "string" -> Values.text(value);
+            case "upper" -> Values.text(value, line, budget).toUpperCase(Locale.ROOT);
+            case "lower" -> Values.text(value, line, budget).toLowerCase(Locale.ROOT);
+            case "title" -> Methods.title(Values.text(value, line, budget));
+            case "capitalize" -> Methods.capitalize(Values.text(value, line, budget));
+            case "first" -> end(Values.elements(value, line, budget), true);
+            case "last" -> end(Values.elements(value, line, budget), false);
+            case "list" -> Values.elements(value, line, budget);
+            case "string" -> Values.text(value, line, budget);
             case "safe" -> value;
             case "int" -> integer(value, given);
             case "float" -> decimal(value, given);
             case "abs", "round" -> rounded(value, name, given);
             case "replace" ->
                 Methods.replace(
-                        Values.text(value), given.text(0), given.text(1), given.integer(2, "count", -1), given, budget);
-            case "items" -> value instanceof Map<?, ?> m ? Methods.items(m) : Values.elements(value, line);
+                        Values.text(value, line, budget),
+                        given.text(0),
+                        given.text(1),
+                        given.integer(2, "count", -1),
+                        given,
+                        budget);
+            case "items" -> value instanceof Map<?, ?> m ? Methods.items(m) : Values.elements(value, line, budget);
             case "dictsort" ->
                 value instanceof Map<?, ?> m ? sorted(Methods.items(m), false, line) : wrong(value, given, "a mapping");
-            case "sort" -> sortedBy(Values.elements(value, line), given);
+            case "sort" -> sortedBy(Values.elements(value, line, budget), given);
             case "reverse" ->
                 value instanceof String s
                         ? new StringBuilder(s).reverse().toString()
-                        : Values.elements(value, line).reversed();
-            case "unique" -> unique(Values.elements(value, line), line);
-            case "indent" -> indent(Values.text(value), given);
-            case "map" -> map(Values.elements(value, line), given);
-            case "select", "reject" -> select(Values.elements(value, line), given, 0, name.equals("select"));
+                        : Values.elements(value, line, budget).reversed();
+            case "unique" -> unique(Values.elements(value, line, budget), line);
+            case "indent" -> indent(Values.text(value, line, budget), given);
+            case "map" -> map(Values.elements(value, line, budget), given);
+            case "select", "reject" -> select(Values.elements(value, line, budget), given, 0, name.equals("select"));
             case "selectattr", "rejectattr" ->
-                select(Values.elements(value, line), given, 1, name.equals("selectattr"));
-            case "min", "max" -> extreme(Values.elements(value, line), name.equals("min"), line);
-            case "sum" -> sum(Values.elements(value, line), given);
+                select(Values.elements(value, line, budget), given, 1, name.equals("selectattr"));
+            case "min", "max" -> extreme(Values.elements(value, line, budget), name.equals("min"), line);
+            case "sum" -> sum(Values.elements(value, line, budget), given);
             default -> throw new TemplateException(line, "no filter is called \"" + name + "\": known are " + NAMES);
         };
     }
@@ -110,7 +122,8 @@ final class Filters {
         try {
             return Values.isNumber(value)
                     ? Values.number(value)
-                    : Double.parseDouble(Values.text(value).strip());
+                    : Double.parseDouble(
+                            Values.text(value, given.line(), given.budget()).strip());
         } catch (NumberFormatException e) {
             return given.get(0, "default", 0.0);
         }
@@ -135,7 +148,7 @@ final class Filters {
             budget.step(line);
             return a instanceof String x && b instanceof String y
                     ? x.compareToIgnoreCase(y)
-                    : Values.compare(a, b, line);
+                    : Values.compare(a, b, line, budget);
         };
         sorted.sort(descending ? order.reversed() : order);
         return sorted;
@@ -148,7 +161,7 @@ final class Filters {
         }
         List<Object> sorted = new ArrayList<>(elements);
         Comparator<Object> order =
-                (a, b) -> Values.compare(attribute(a, attribute), attribute(b, attribute), given.line());
+                (a, b) -> Values.compare(attribute(a, attribute), attribute(b, attribute), given.line(), budget);
         sorted.sort(descending ? order.reversed() : order);
         return sorted;
     }
@@ -168,7 +181,7 @@ final class Filters {
         List<Object> unique = new ArrayList<>();
         for (Object element : elements) {
             budget.make(unique.size(), line);
-            if (unique.stream().noneMatch(u -> Values.equal(u, element))) {
+            if (unique.stream().noneMatch(u -> Values.equal(u, element, line, budget))) {
                 unique.add(element);
             }
         }
@@ -183,8 +196,10 @@ final class Filters {
         boolean first = Values.truth(given.get(1, "first", false));
         String spaces = " ".repeat(width);
         StringBuilder out = new StringBuilder();
+        long breaks = text.chars().filter(c -> c == '\n').count();
+        budget.make(width * breaks, given.line());
+        budget.hold(breaks, given.line());
         String[] lines = text.split("\n", -1);
-        budget.make((long) width * lines.length, given.line());
         for (int i = 0; i < lines.length; i++) {
             out.append(i > 0 ? "\n" : "");
             out.append((i > 0 || first) && !lines[i].isEmpty() ? spaces : "").append(lines[i]);
@@ -201,7 +216,7 @@ final class Filters {
         }
         String filter = given.text(0);
         Given rest = new Given(
-                given.line(), filter, given.places().subList(1, given.places().size()), given.names());
+                given.line(), filter, given.places().subList(1, given.places().size()), given.names(), budget);
         List<Object> mapped = new ArrayList<>();
         elements.forEach(e -> mapped.add(apply(e, filter, rest)));
         return mapped;
@@ -212,7 +227,7 @@ final class Filters {
         List<Object> places = given.places();
         String test = places.size() > from ? given.text(from) : "";
         List<Object> rest = places.size() > from ? places.subList(from + 1, places.size()) : List.of();
-        Given arguments = new Given(given.line(), test, rest, given.names());
+        Given arguments = new Given(given.line(), test, rest, given.names(), budget);
         List<Object> selected = new ArrayList<>();
         for (Object element : elements) {
             budget.step(given.line());
@@ -225,13 +240,13 @@ final class Filters {
         return selected;
     }
 
-    private static Object extreme(List<Object> elements, boolean least, int line) {
+    private Object extreme(List<Object> elements, boolean least, int line) {
         if (elements.isEmpty()) {
             return new Undefined("the extreme of an empty list");
         }
         Object best = elements.getFirst();
         for (Object element : elements) {
-            int order = Values.compare(element, best, line);
+            int order = Values.compare(element, best, line, budget);
             best = (least ? order < 0 : order > 0) ? element : best;
         }
         return best;

@@ -7,8 +7,9 @@ import java.util.Map;
  * The arguments of one call of a built-in function, method, filter or test.
  *
  * @param what how a message calls it
+ * @param budget what the call takes its work from
  */
-record Given(int line, String what, List<Object> places, Map<String, Object> names) {
+record Given(int line, String what, List<Object> places, Map<String, Object> names, Budget budget) {
     /** The argument of that place, or of that name; {@code otherwise} if there is none. */
     Object get(int place, String name, Object otherwise) {
         return place >= 0 && place < places.size() ? places.get(place) : names.getOrDefault(name, otherwise);

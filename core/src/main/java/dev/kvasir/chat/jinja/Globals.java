@@ -18,21 +18,22 @@ final class Globals {
             Namespace space = new Namespace();
             places.forEach(p -> {
                 if (p instanceof Map<?, ?> m) {
-                    m.forEach((key, value) -> space.attributes.put(Values.text(key), value));
+                    m.forEach((key, value) -> space.attributes.put(Values.text(key, line, budget), value));
                 }
             });
             space.attributes.putAll(names);
             return space;
         });
         put(globals, "dict", (line, places, names) -> new LinkedHashMap<>(names));
-        put(globals, "range", (line, places, names) -> range(new Given(line, "range", places, names), budget));
+        put(globals, "range", (line, places, names) -> range(new Given(line, "range", places, names, budget), budget));
         put(globals, "raise_exception", (line, places, names) -> {
-            throw new TemplateException(line, new Given(line, "raise_exception", places, names).text(0));
+            throw new TemplateException(line, new Given(line, "raise_exception", places, names, budget).text(0));
         });
         put(
                 globals,
                 "strftime_now",
-                (line, places, names) -> time(new Given(line, "strftime_now", places, names).text(0), now, line));
+                (line, places, names) ->
+                        time(new Given(line, "strftime_now", places, names, budget).text(0), now, line));
         return globals;
     }
 

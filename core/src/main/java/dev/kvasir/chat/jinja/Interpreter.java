@@ -8,6 +8,9 @@ import java.util.Optional;
 
 /** Executes the statements of a template, once. */
 final class Interpreter {
+    /** What each turn of a loop has in {@code loop}. */
+    private static final int LOOP_FIELDS = 9;
+
     private final Budget budget;
     private final Evaluator evaluator;
 
@@ -41,10 +44,16 @@ final class Interpreter {
 
     private Flow execute(Node.Statement statement, Scope scope, StringBuilder out) {
         int line = statement.line();
-        budget.step(line);
+        budget.down(line);
+        Flow flow = executed(statement, line, scope, out);
+        budget.up();
+        return flow;
+    }
+
+    private Flow executed(Node.Statement statement, int line, Scope scope, StringBuilder out) {
         switch (statement) {
             case Node.Text text -> write(text.text(), line, out);
-            case Node.Print print -> write(Values.text(evaluator.value(print.value(), scope)), line, out);
+            case Node.Print print -> write(Values.text(evaluator.value(print.value(), scope), line, budget), line, out);
             case Node.If choice -> {
                 boolean holds = Values.truth(evaluator.value(choice.condition(), scope));
                 return body(holds ? choice.then() : choice.otherwise(), scope, out);
@@ -61,7 +70,11 @@ final class Interpreter {
             case Node.Macro macro -> scope.set(macro.name(), function(macro, scope));
             case Node.FilterBlock filter -> {
                 Object text = captured(filter.body(), scope.inner());
-                write(Values.text(evaluator.filter(text, filter.name(), filter.arguments(), line, scope)), line, out);
+                write(
+                        Values.text(
+                                evaluator.filter(text, filter.name(), filter.arguments(), line, scope), line, budget),
+                        line,
+                        out);
             }
             case Node.Group group -> {
                 return body(group.body(), scope, out);
@@ -84,12 +97,12 @@ final class Interpreter {
         return out.toString();
     }
 
-    private static void assign(List<String> targets, Object value, int line, Scope scope) {
+    private void assign(List<String> targets, Object value, int line, Scope scope) {
         if (targets.size() == 1) {
             scope.set(targets.getFirst(), value);
             return;
         }
-        List<Object> values = Values.elements(value, line);
+        List<Object> values = Values.elements(value, line, budget);
         if (values.size() != targets.size()) {
             throw new TemplateException(
                     line,
@@ -109,6 +122,7 @@ final class Interpreter {
         }
         for (int i = 0; i < items.size(); i++) {
             budget.step(loop.line());
+            budget.hold(LOOP_FIELDS, loop.line());
             Scope turn = scope.inner();
             turn.set("loop", position(items, i));
             assign(loop.targets(), items.get(i), loop.line(), turn);
@@ -119,8 +133,7 @@ final class Interpreter {
     }
 
     private List<Object> selected(Node.For loop, Scope scope) {
-        List<Object> items = Values.elements(evaluator.value(loop.items(), scope), loop.line());
-        budget.make(items.size(), loop.line());
+        List<Object> items = Values.elements(evaluator.value(loop.items(), scope), loop.line(), budget);
         if (loop.filter().isEmpty()) {
             return items;
         }

@@ -26,7 +26,7 @@ final class Json {
     }
 
     private void write(Object value, int depth) {
-        budget.step(line);
+        budget.down(line);
         switch (value) {
             case String s -> string(s);
             case Boolean b -> out.append(b.booleanValue());
@@ -37,6 +37,7 @@ final class Json {
             case Map<?, ?> m -> map(m, depth);
             default -> throw new TemplateException(line, "cannot write " + Values.type(value) + " as JSON");
         }
+        budget.up();
     }
 
     private void list(List<?> list, int depth) {
@@ -53,7 +54,7 @@ final class Json {
         int i = 0;
         for (Map.Entry<?, ?> entry : map.entrySet()) {
             separate(i++, depth + 1);
-            string(Values.text(entry.getKey()));
+            string(Values.text(entry.getKey(), line, budget));
             out.append(": ");
             write(entry.getValue(), depth + 1);
         }

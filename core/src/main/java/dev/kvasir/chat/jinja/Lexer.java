@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
  */
 final class Lexer {
     private static final int MAX_LENGTH = 1 << 20;
-    private static final Pattern NUMBER = Pattern.compile("\\d+(?:_\\d+)*(\\.\\d+)?([eE][+-]?\\d+)?");
+    private static final Pattern NUMBER = Pattern.compile("\\d[\\d_]*(\\.\\d+)?([eE][+-]?\\d+)?");
     private static final Pattern RAW_END = Pattern.compile("\\{%([-+]?)\\s*endraw\\s*([-+]?)%}");
     private static final Pattern RAW = Pattern.compile("\\{%[-+]?\\s*raw\\s*([-+]?)%}");
     private static final List<String> OPERATORS = List.of(
@@ -171,7 +171,9 @@ final class Lexer {
             string(c);
         } else if (c >= '0' && c <= '9') {
             Matcher number = NUMBER.matcher(source).region(at, source.length());
-            if (!number.lookingAt()) {
+            if (!number.lookingAt()
+                    || number.group().contains("__")
+                    || number.group().endsWith("_")) {
                 throw problem("unreadable number");
             }
             boolean integer = number.group(1) == null && number.group(2) == null;

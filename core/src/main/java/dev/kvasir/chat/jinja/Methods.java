@@ -42,13 +42,14 @@ final class Methods {
         return switch (value) {
             case String s
             when OF_TEXT.contains(name) ->
-                Optional.of((line, places, names) -> text(s, name, new Given(line, name, places, names), budget));
+                Optional.of(
+                        (line, places, names) -> text(s, name, new Given(line, name, places, names, budget), budget));
             case Map<?, ?> m
             when OF_MAP.contains(name) ->
-                Optional.of((line, places, names) -> map(m, name, new Given(line, name, places, names)));
+                Optional.of((line, places, names) -> map(m, name, new Given(line, name, places, names, budget)));
             case List<?> l
             when OF_LIST.contains(name) ->
-                Optional.of((line, places, names) -> list(l, name, new Given(line, name, places, names)));
+                Optional.of((line, places, names) -> list(l, name, new Given(line, name, places, names, budget)));
             default -> Optional.empty();
         };
     }
@@ -63,16 +64,18 @@ final class Methods {
             case "endswith" -> edges(given).stream().anyMatch(s::endsWith);
             case "split" -> split(s, given, false, budget);
             case "rsplit" -> split(s, given, true, budget);
-            case "splitlines" -> new ArrayList<Object>(s.lines().toList());
+            case "splitlines" ->
+                new ArrayList<Object>(
+                        s.lines().peek(line -> budget.hold(1, given.line())).toList());
             case "upper" -> s.toUpperCase(Locale.ROOT);
             case "lower" -> s.toLowerCase(Locale.ROOT);
             case "title" -> title(s);
             case "capitalize" -> capitalize(s);
             case "replace" -> replace(s, given.text(0), given.text(1), given.integer(2, "count", -1), given, budget);
-            case "find" -> (long) s.indexOf(given.text(0));
-            case "rfind" -> (long) s.lastIndexOf(given.text(0));
-            case "join" -> join(s, Values.elements(given.required(0), given.line()), given, budget);
-            case "count" -> count(s, given.text(0));
+            case "find" -> (long) s.indexOf(sought(s, given.text(0), given));
+            case "rfind" -> (long) s.lastIndexOf(sought(s, given.text(0), given));
+            case "join" -> join(s, Values.elements(given.required(0), given.line(), budget), given, budget);
+            case "count" -> count(s, sought(s, given.text(0), given));
             case "isdigit" -> !s.isEmpty() && s.codePoints().allMatch(Character::isDigit);
             case "isalpha" -> !s.isEmpty() && s.codePoints().allMatch(Character::isLetter);
             case "isspace" -> s.isBlank() && !s.isEmpty();
@@ -86,9 +89,17 @@ final class Methods {
         };
     }
 
+    /** The part, after taking the work of a search for it. */
+    private static String sought(String s, String part, Given given) {
+        given.budget().search(s, part, given.line());
+        return part;
+    }
+
     private static List<String> edges(Given given) {
         return given.required(0) instanceof List<?> several
-                ? several.stream().map(Values::text).toList()
+                ? several.stream()
+                        .map(edge -> Values.text(edge, given.line(), given.budget()))
+                        .toList()
                 : List.of(given.text(0));
     }
 
@@ -115,6 +126,8 @@ final class Methods {
         int most = given.integer(1, "maxsplit", -1);
         Object separator = given.get(0, "sep", None.NONE);
         if (separator == None.NONE) {
+            // At most every other character is a blank.
+            budget.make(s.length(), given.line());
             String text = s.strip();
             return text.isEmpty()
                     ? new ArrayList<>()
@@ -124,11 +137,13 @@ final class Methods {
         if (by.isEmpty()) {
             throw new TemplateException(given.line(), "split wants a text that is not empty");
         }
+        budget.search(s, by, given.line());
         List<Object> parts = new ArrayList<>();
         int start = 0;
         int end = s.length();
         while (most < 0 || parts.size() < most) {
             budget.step(given.line());
+            budget.hold(1, given.line());
             int found = fromEnd ? s.lastIndexOf(by, end - by.length()) : s.indexOf(by, start);
             if (found < 0 || (fromEnd && end < by.length())) {
                 break;
@@ -153,6 +168,7 @@ final class Methods {
         if (from.isEmpty()) {
             throw new TemplateException(given.line(), "replace wants a text that is not empty");
         }
+        budget.search(s, from, given.line());
         StringBuilder out = new StringBuilder();
         int start = 0;
         for (int done = 0; most < 0 || done < most; done++) {
@@ -170,7 +186,7 @@ final class Methods {
     static String join(String by, List<Object> elements, Given given, Budget budget) {
         StringBuilder out = new StringBuilder();
         for (int i = 0; i < elements.size(); i++) {
-            String text = Values.text(elements.get(i));
+            String text = Values.text(elements.get(i), given.line(), budget);
             budget.make((long) text.length() + by.length(), given.line());
             out.append(i > 0 ? by : "").append(text);
         }
@@ -210,7 +226,7 @@ final class Methods {
             case "values" -> new ArrayList<Object>(m.values());
             case "get" -> {
                 Object key = given.required(0);
-                Object found = m.get(key);
+                Object found = key instanceof String ? m.get(key) : null;
                 yield found != null ? found : given.get(1, "default", None.NONE);
             }
             default -> throw new IllegalArgumentException(name);
@@ -227,10 +243,12 @@ final class Methods {
     private static Object list(List<?> l, String name, Given given) {
         Object wanted = given.required(0);
         if (name.equals("count")) {
-            return l.stream().filter(e -> Values.equal(e, wanted)).count();
+            return l.stream()
+                    .filter(e -> Values.equal(e, wanted, given.line(), given.budget()))
+                    .count();
         }
         for (int i = 0; i < l.size(); i++) {
-            if (Values.equal(l.get(i), wanted)) {
+            if (Values.equal(l.get(i), wanted, given.line(), given.budget())) {
                 return (long) i;
             }
         }

@@ -63,22 +63,30 @@ final class Tests {
             case "odd" -> remainder(value, 2, given) == 1;
             case "even" -> remainder(value, 2, given) == 0;
             case "divisibleby" -> remainder(value, given.integer(0, "num", 1), given) == 0;
-            case "equalto", "eq" -> Values.equal(value, given.required(0));
-            case "ne" -> !Values.equal(value, given.required(0));
-            case "lt", "lessthan" -> Values.compare(value, given.required(0), given.line()) < 0;
-            case "le" -> Values.compare(value, given.required(0), given.line()) <= 0;
-            case "gt", "greaterthan" -> Values.compare(value, given.required(0), given.line()) > 0;
-            case "ge" -> Values.compare(value, given.required(0), given.line()) >= 0;
-            case "in" -> Values.contains(given.required(0), value, given.line());
-            case "sameas" -> value.getClass() == given.required(0).getClass() && Values.equal(value, given.required(0));
-            case "lower" -> Values.text(value).equals(Values.text(value).toLowerCase(Locale.ROOT));
-            case "upper" -> Values.text(value).equals(Values.text(value).toUpperCase(Locale.ROOT));
+            case "equalto", "eq" -> Values.equal(value, given.required(0), given.line(), given.budget());
+            case "ne" -> !Values.equal(value, given.required(0), given.line(), given.budget());
+            case "lt", "lessthan" -> Values.compare(value, given.required(0), given.line(), given.budget()) < 0;
+            case "le" -> Values.compare(value, given.required(0), given.line(), given.budget()) <= 0;
+            case "gt", "greaterthan" -> Values.compare(value, given.required(0), given.line(), given.budget()) > 0;
+            case "ge" -> Values.compare(value, given.required(0), given.line(), given.budget()) >= 0;
+            case "in" -> Values.contains(given.required(0), value, given.line(), given.budget());
+            case "sameas" ->
+                value.getClass() == given.required(0).getClass()
+                        && Values.equal(value, given.required(0), given.line(), given.budget());
+            case "lower" -> text(value, given).equals(text(value, given).toLowerCase(Locale.ROOT));
+            case "upper" -> text(value, given).equals(text(value, given).toUpperCase(Locale.ROOT));
             default ->
                 throw new TemplateException(
                         given.line(),
                         "no test is called \"" + name + "\": known are "
                                 + String.join(", ", NAMES.stream().sorted().toList()));
         };
+    }
+
+    private static String text(Object value, Given given) {
+        String text = Values.text(value, given.line(), given.budget());
+        given.budget().make(text.length(), given.line());
+        return text;
     }
 
     private static long remainder(Object value, int by, Given given) {

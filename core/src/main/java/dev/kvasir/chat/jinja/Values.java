@@ -3,7 +3,6 @@ package dev.kvasir.chat.jinja;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 
 /**
  * What values mean, as in Python. A value is a String, Long, Double, Boolean, List, Map with String keys, {@link None},
@@ -43,60 +42,66 @@ final class Values {
         return value instanceof Boolean b ? (b ? 1 : 0) : (Long) value;
     }
 
-    static boolean equal(Object a, Object b) {
+    static boolean equal(Object a, Object b, int line, Budget budget) {
         if (isNumber(a) && isNumber(b)) {
             return (isInteger(a) && isInteger(b)) ? integer(a) == integer(b) : number(a) == number(b);
         }
+        if (a instanceof String x && b instanceof String y) {
+            budget.search(x, "", line);
+            return x.equals(y);
+        }
+        budget.down(line);
+        boolean equal;
         if (a instanceof List<?> x && b instanceof List<?> y) {
-            if (x.size() != y.size()) {
-                return false;
+            equal = x.size() == y.size();
+            for (int i = 0; equal && i < x.size(); i++) {
+                equal = equal(x.get(i), y.get(i), line, budget);
             }
-            for (int i = 0; i < x.size(); i++) {
-                if (!equal(x.get(i), y.get(i))) {
-                    return false;
-                }
-            }
-            return true;
-        }
-        if (a instanceof Map<?, ?> x && b instanceof Map<?, ?> y) {
-            return x.size() == y.size()
+        } else if (a instanceof Map<?, ?> x && b instanceof Map<?, ?> y) {
+            equal = x.size() == y.size()
                     && x.entrySet().stream()
-                            .allMatch(e -> y.containsKey(e.getKey()) && equal(e.getValue(), y.get(e.getKey())));
+                            .allMatch(e ->
+                                    y.containsKey(e.getKey()) && equal(e.getValue(), y.get(e.getKey()), line, budget));
+        } else {
+            equal = a instanceof Undefined ? b instanceof Undefined : a.equals(b);
         }
-        return a instanceof Undefined ? b instanceof Undefined : a.equals(b);
+        budget.up();
+        return equal;
     }
 
     /** Below 0, 0 or above 0 as {@code a} is below, at or above {@code b}. */
-    static int compare(Object a, Object b, int line) {
+    static int compare(Object a, Object b, int line, Budget budget) {
         if (isNumber(a) && isNumber(b)) {
             return isInteger(a) && isInteger(b)
                     ? Long.compare(integer(a), integer(b))
                     : Double.compare(number(a), number(b));
         }
         if (a instanceof String x && b instanceof String y) {
+            budget.search(x, "", line);
             return x.compareTo(y);
         }
         if (a instanceof List<?> x && b instanceof List<?> y) {
-            for (int i = 0; i < Math.min(x.size(), y.size()); i++) {
-                int order = equal(x.get(i), y.get(i)) ? 0 : compare(x.get(i), y.get(i), line);
-                if (order != 0) {
-                    return order;
-                }
+            budget.down(line);
+            int order = 0;
+            for (int i = 0; order == 0 && i < Math.min(x.size(), y.size()); i++) {
+                boolean same = equal(x.get(i), y.get(i), line, budget);
+                order = same ? 0 : compare(x.get(i), y.get(i), line, budget);
             }
-            return Integer.compare(x.size(), y.size());
+            budget.up();
+            return order != 0 ? order : Integer.compare(x.size(), y.size());
         }
         throw new TemplateException(line, "cannot compare " + type(a) + " with " + type(b));
     }
 
     /** The elements that a {@code for} meets. */
-    static List<Object> elements(Object value, int line) {
+    static List<Object> elements(Object value, int line, Budget budget) {
+        budget.hold(length(value, line), line);
         return switch (value) {
             case List<?> l -> new ArrayList<>(l);
             case Map<?, ?> m -> new ArrayList<>(m.keySet());
             case String s ->
                 s.codePoints().mapToObj(c -> (Object) Character.toString(c)).toList();
-            case Undefined u -> List.of();
-            default -> throw new TemplateException(line, type(value) + " has no elements");
+            default -> List.of();
         };
     }
 
@@ -106,46 +111,82 @@ final class Values {
             case Map<?, ?> m -> m.size();
             case String s -> s.codePointCount(0, s.length());
             case Undefined u -> 0;
-            default -> throw new TemplateException(line, type(value) + " has no length");
+            default -> throw new TemplateException(line, type(value) + " has no elements");
         };
     }
 
-    static boolean contains(Object in, Object value, int line) {
+    static boolean contains(Object in, Object value, int line, Budget budget) {
         return switch (in) {
-            case List<?> l -> l.stream().anyMatch(e -> equal(e, value));
-            case Map<?, ?> m -> m.containsKey(value);
-            case String s when value instanceof String part -> s.contains(part);
+            case List<?> l -> l.stream().anyMatch(e -> equal(e, value, line, budget));
+            // Keys are texts; to look for a list would take its hash, of whatever depth it is.
+            case Map<?, ?> m -> value instanceof String && m.containsKey(value);
+            case String s
+            when value instanceof String part -> {
+                budget.search(s, part, line);
+                yield s.contains(part);
+            }
             case Undefined u -> false;
             default -> throw new TemplateException(line, "cannot look for " + type(value) + " in " + type(in));
         };
     }
 
     /** As {@code str()} gives it. */
-    static String text(Object value) {
+    static String text(Object value, int line, Budget budget) {
         return switch (value) {
             case String s -> s;
             case Undefined u -> "";
-            default -> literal(value);
+            default -> {
+                StringBuilder out = new StringBuilder();
+                literal(value, out, line, budget);
+                yield out.toString();
+            }
         };
     }
 
-    /** As {@code repr()} gives it. */
-    private static String literal(Object value) {
+    /** As {@code repr()} gives it. A list may hold another many times, so every character is taken from the budget. */
+    private static void literal(Object value, StringBuilder out, int line, Budget budget) {
+        budget.down(line);
+        switch (value) {
+            case String s -> add(quoted(s), out, line, budget);
+            case List<?> l -> {
+                add("[", out, line, budget);
+                for (int i = 0; i < l.size(); i++) {
+                    add(i > 0 ? ", " : "", out, line, budget);
+                    literal(l.get(i), out, line, budget);
+                }
+                add("]", out, line, budget);
+            }
+            case Map<?, ?> m -> {
+                String before = "{";
+                for (Map.Entry<?, ?> entry : m.entrySet()) {
+                    add(before, out, line, budget);
+                    literal(entry.getKey(), out, line, budget);
+                    add(": ", out, line, budget);
+                    literal(entry.getValue(), out, line, budget);
+                    before = ", ";
+                }
+                add(m.isEmpty() ? "{}" : "}", out, line, budget);
+            }
+            default -> add(atom(value), out, line, budget);
+        }
+        budget.up();
+    }
+
+    private static String atom(Object value) {
         return switch (value) {
-            case String s -> quoted(s);
             case Boolean b -> b ? "True" : "False";
             case None n -> "None";
             case Double d -> decimal(d);
-            case List<?> l -> l.stream().map(Values::literal).collect(Collectors.joining(", ", "[", "]"));
-            case Map<?, ?> m ->
-                m.entrySet().stream()
-                        .map(e -> literal(e.getKey()) + ": " + literal(e.getValue()))
-                        .collect(Collectors.joining(", ", "{", "}"));
             case Undefined u -> "Undefined";
             case Namespace n -> "<Namespace>";
             case Function f -> "<function>";
             default -> value.toString();
         };
+    }
+
+    private static void add(String text, StringBuilder out, int line, Budget budget) {
+        budget.make(text.length(), line);
+        out.append(text);
     }
 
     static String decimal(double value) {

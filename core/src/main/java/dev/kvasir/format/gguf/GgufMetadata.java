@@ -257,6 +257,22 @@ public final class GgufMetadata {
         return Optional.of(numbers);
     }
 
+    /** The pairs whose keys begin so, byte by byte as they are here, for another file. */
+    public GgufPairs pairs(String prefix) {
+        GgufPairs pairs = new GgufPairs();
+        values.forEach((key, value) -> {
+            if (key.startsWith(prefix)) {
+                boolean array = value.type == ValueType.ARRAY;
+                // An array's type and count stand before its elements.
+                long from = value.offset - (array ? Integer.BYTES + Long.BYTES : 0);
+                ByteCursor end = cursor(value);
+                skip(end, value.element, value.count, what(key), array ? 1 : 0);
+                pairs.raw(key, value.type, file.asSlice(from, end.position() - from));
+            }
+        });
+        return pairs;
+    }
+
     /** The error about {@code key}. */
     public InvalidFileException problem(String key, String problem) {
         return new InvalidFileException(path, what(key) + " " + problem);

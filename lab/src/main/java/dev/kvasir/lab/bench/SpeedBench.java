@@ -9,6 +9,7 @@ import dev.kvasir.lab.step.Sequence;
 import dev.kvasir.lab.step.StepModel;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.LongSupplier;
 
@@ -19,7 +20,7 @@ import java.util.function.LongSupplier;
  *   <li>Warm-up: each cache takes the prompt and decodes, untimed.
  *   <li>Prefill: in every repetition each cache takes the prompt as one step.
  *   <li>Alone: each cache in turn is filled to the deepest depth and decodes, untimed; then its peak memory is read.
- *   <li>Decode: each cache is filled once, in real steps, with a fork kept at every depth; in every repetition each depth's
+ *   <li>Decode: each cache is filled once, in steps as {@link SpeedOptions.Fill} says, with a fork kept at every depth; in every repetition each depth's
  *       fork is forked again and decodes.
  * </ol>
  *
@@ -34,6 +35,7 @@ public final class SpeedBench {
     private final LongSupplier nanoTime;
     private final int[] tokens;
     private final float[] logits;
+    private Optional<StepModel.Recording> recording = Optional.empty();
 
     /**
      * A bench by {@code options}.
@@ -65,6 +67,9 @@ public final class SpeedBench {
                 * (3 + options.repetitions() * (1L + options.depths().size()));
         ProgressMeter meter = new ProgressMeter(progress, "speed", "turns", turns);
         List<SpeedTally> tallies = new ArrayList<>();
+        if (options.fill() == SpeedOptions.Fill.REPEAT) {
+            recording = Optional.of(model.record(tokens, 0, options.repeated()));
+        }
         for (CacheSpec spec : caches) {
             tallies.add(new SpeedTally(spec.toString(), options));
             warmUp(spec);
@@ -166,7 +171,12 @@ public final class SpeedBench {
     private void fill(Sequence sequence, int depth) {
         while (sequence.length() < depth) {
             int count = Math.min(options.fillChunk(), depth - sequence.length());
-            sequence.feed(tokens, sequence.length(), count, logits);
+            int run = Math.min(count, options.repeated() - sequence.length());
+            if (run > 0) {
+                sequence.feed(tokens, sequence.length(), run, logits);
+            } else {
+                recording.orElseThrow().feed(sequence, count);
+            }
         }
     }
 

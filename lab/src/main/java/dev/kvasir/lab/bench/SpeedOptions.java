@@ -13,13 +13,31 @@ import java.util.List;
  * @param repetitions timed rounds over all caches
  * @param fillChunk most tokens of one step while a cache is filled up to a depth, which is not timed
  * @param seed of the random tokens that are fed
+ * @param fill how a cache is filled up to a depth
  */
-public record SpeedOptions(int prefill, List<Integer> depths, int decode, int repetitions, int fillChunk, long seed) {
+public record SpeedOptions(
+        int prefill, List<Integer> depths, int decode, int repetitions, int fillChunk, long seed, Fill fill) {
+    /** How a cache is filled up to a depth. */
+    public enum Fill {
+        /** The model runs over every token. */
+        REAL,
+        /**
+         * The model runs over the prompt, at most {@link #FILL_CHUNK} tokens of it; its keys and values are stored again and
+         * again with advancing positions, through the cache's own way in.
+         */
+        REPEAT
+    }
+
     /** Default of {@link #decode}. */
     public static final int DECODE = 128;
 
     /** Default of {@link #fillChunk}. */
     public static final int FILL_CHUNK = 512;
+
+    /** Options of a bench that runs the model over every token. */
+    public SpeedOptions(int prefill, List<Integer> depths, int decode, int repetitions, int fillChunk, long seed) {
+        this(prefill, depths, decode, repetitions, fillChunk, seed, Fill.REAL);
+    }
 
     /** Checks the ranges. */
     public SpeedOptions {
@@ -44,6 +62,11 @@ public record SpeedOptions(int prefill, List<Integer> depths, int decode, int re
         if (value < 1) {
             throw new InvalidInputException(option + ": " + value + ", at least 1 is needed");
         }
+    }
+
+    /** Tokens that the model runs over before they are repeated: all of them if the fill is real. */
+    public int repeated() {
+        return fill == Fill.REPEAT ? Math.min(prefill, FILL_CHUNK) : Integer.MAX_VALUE;
     }
 
     /** Tokens of the longest sequence that is run. */

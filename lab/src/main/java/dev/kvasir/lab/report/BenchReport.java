@@ -137,6 +137,16 @@ public final class BenchReport {
                 page,
                 "Bits per element, cache bytes",
                 "All bytes allocated at the deepest depth, and the same over the elements of K and V they stand for.");
+        Glossary.entry(page, "Depth", depth(options));
         page.close("dl").close("section");
+    }
+
+    private static String depth(SpeedOptions options) {
+        return switch (options.fill()) {
+            case REAL -> "Caches were filled by running the model over every token.";
+            case REPEAT ->
+                "Caches were filled by running the model over " + options.repeated()
+                        + " tokens, whose keys and values were then stored again and again with advancing positions.";
+        };
     }
 }

@@ -7,6 +7,7 @@ import dev.kvasir.cache.Footprint;
 import dev.kvasir.cache.KvCache;
 import dev.kvasir.cache.PagePool;
 import dev.kvasir.cache.Reads;
+import dev.kvasir.engine.RepeatedPrompt;
 import dev.kvasir.model.Decoder;
 import dev.kvasir.model.Model;
 import dev.kvasir.tensor.Precision;
@@ -56,6 +57,12 @@ public final class EngineModel implements StepModel {
     @Override
     public Sequence open(CacheSpec spec) {
         return new EngineSequence(spec, Caches.create(spec, cacheModel, pool, workers));
+    }
+
+    @Override
+    public Recording record(int[] tokens, int from, int count) {
+        RepeatedPrompt prompt = new RepeatedPrompt(decoder, pool, workers, tokens, from, count);
+        return (sequence, more) -> prompt.feed(((EngineSequence) sequence).cache, more);
     }
 
     /**

@@ -28,6 +28,19 @@ public interface StepModel {
     }
 
     /**
+     * Runs the model over a prompt, as one step, and keeps what its layers computed.
+     *
+     * @throws dev.kvasir.KvasirException if this model cannot
+     */
+    Recording record(int[] tokens, int from, int count);
+
+    /** A prompt whose keys and values can be given to caches again, at other positions. */
+    interface Recording {
+        /** Stores {@code count} more tokens in a sequence, as one step, without running the model. */
+        void feed(Sequence sequence, int count);
+    }
+
+    /**
      * Feeds the same tokens, as one step, to several empty sequences. A model may share the work; every sequence then
      * stands as if it had been fed alone.
      */

@@ -97,6 +97,19 @@ class SpeedBenchTest {
     }
 
     @Test
+    void repeatsThePromptBeyondItsOwnLength() {
+        SpeedOptions repeat = new SpeedOptions(20, List.of(0, 10, 40), 4, 1, 16, 1, SpeedOptions.Fill.REPEAT);
+        SpeedResult slow = new SpeedBench(model, repeat, NO_MEMORY, clock::get)
+                .run(List.of(SLOW), Progress.none())
+                .getFirst();
+        // Alone, to the deepest depth: 20 tokens are run, 20 are not; then by depths.
+        assertThat(model.steps).containsSubsequence("slow 0+16", "slow 16+4", "slow 20+16 again", "slow 36+4 again");
+        assertThat(model.steps).containsSubsequence("slow 0+10", "slow 10+10", "slow 20+16 again", "slow 36+4 again");
+        assertThat(slow.deepestDecode()).isCloseTo(4 / 0.0206, within(1e-6));
+        assertThat(slow.depths().getLast().cacheBytes()).isEqualTo(440);
+    }
+
+    @Test
     void closesEverySequence() {
         run(NO_MEMORY);
         assertThat(model.closed).isEqualTo(model.opened);

@@ -30,6 +30,56 @@ class EngineModelTest {
     private final int[] tokens =
             new SplittableRandom(3).ints(512, 0, VOCABULARY).toArray();
 
+    /** In a model of one layer, keys and values depend on their token alone: a repeated prompt must be what feeding it is. */
+    @Test
+    void aRepeatedPromptIsStoredAsIfItsTokensWereFedAgain() {
+        repeats(RandomModel.of(1, 4, 2, 32, VOCABULARY, 512, 11), true);
+    }
+
+    @Test
+    void aRepeatedPromptTakesTheBytesOfOneThatIsFed() {
+        repeats(model, false);
+    }
+
+    private void repeats(Model of, boolean sameLogits) {
+        int[] again = new int[400];
+        for (int i = 0; i < again.length; i++) {
+            again[i] = tokens[i % 128];
+        }
+        int served = 0;
+        try (PagePool pool = new PagePool(BUDGET);
+                Workers workers = Workers.of(1)) {
+            EngineModel engine = new EngineModel(of, pool, workers);
+            StepModel.Recording recording = engine.record(tokens, 0, 128);
+            for (CacheSpec spec : DefaultCaches.all()) {
+                try (Sequence fed = engine.open(spec);
+                        Sequence repeated = engine.open(spec)) {
+                    served++;
+                    float[] unused = new float[VOCABULARY];
+                    repeated.feed(tokens, 0, 128, unused);
+                    fed.feed(again, 0, 128, unused);
+                    for (int count : new int[] {128, 100, 1, 30}) {
+                        fed.feed(again, fed.length(), count, unused);
+                        recording.feed(repeated, count);
+                    }
+                    assertThat(repeated.length()).isEqualTo(387);
+                    assertThat(repeated.footprint()).as(spec.toString()).isEqualTo(fed.footprint());
+                    double difference = divergence(next(fed, 200), next(repeated, 200));
+                    if (sameLogits) {
+                        assertThat(difference).as(spec.toString()).isLessThan(ROUNDING);
+                    } else {
+                        assertThat(difference).as(spec.toString()).isFinite();
+                    }
+                } catch (KvasirException e) {
+                    // Wants a calibration, more layers, or heads of more channels, than this model has.
+                    assertThat(e).hasMessageMatching(".*(calibrat|channels|layers).*");
+                }
+            }
+            assertThat(served).isGreaterThan(10);
+            assertThat(pool.usedBytes()).isZero();
+        }
+    }
+
     @Test
     void sequencesFedTogetherStandAsIfFedAlone() {
         try (PagePool pool = new PagePool(BUDGET);

@@ -61,6 +61,17 @@ public final class FakeModel implements StepModel {
         return new FakeSequence(spec, new ArrayList<>());
     }
 
+    @Override
+    public Recording record(int[] tokens, int from, int count) {
+        return (sequence, more) -> {
+            FakeSequence fake = (FakeSequence) sequence;
+            steps.add(fake.spec.method() + " " + fake.length() + "+" + more + " again");
+            for (int i = 0; i < more; i++) {
+                fake.fed.add(tokens[from + fake.length() % count]);
+            }
+        };
+    }
+
     private final class FakeSequence implements Sequence {
         private final CacheSpec spec;
         private final List<Integer> fed;

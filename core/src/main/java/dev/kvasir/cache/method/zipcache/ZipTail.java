@@ -173,7 +173,8 @@ final class ZipTail {
         if (traced < 0 || traced > size) {
             throw new CacheFileException("tail's last probe: found " + traced + ", allowed are 0 to " + size);
         }
-        if (size > 0) {
+        // A plan whose tail gathers nothing has no numbers.
+        if (size > 0 && plan.tailNumbers() > 0) {
             numbers.read(in, plan.tailNumbers());
             check(size);
         }
