@@ -87,11 +87,9 @@ class ConvertGgufTest {
         Run.of("convert", "gguf", "-m", model, "--type", "q8_0", "--out", file);
         Run run = generate(file, "--weights", "q4_0");
         assertThat(run.exit()).isNotZero();
-        assertThat(run.errors())
-                .singleElement()
-                .asString()
-                .contains("quantised already", "kvasir convert gguf --type");
-        assertThat(Run.of("generate", "-m", model, "-p", "a", "--weights", "q6_k").err())
+        assertThat(run.errors()).singleElement().asString().contains("quantised already", "kvasir convert gguf --type");
+        assertThat(Run.of("generate", "-m", model, "-p", "a", "--weights", "q6_k")
+                        .err())
                 .contains("allowed are f32, f16, bf16");
     }
 }

@@ -18,6 +18,8 @@ import tools.jackson.databind.JsonNode;
  * Says in GGUF's keys what the {@code tokenizer.json} and {@code tokenizer_config.json} of a model folder say: {@link
  * GgufTokenizer} the other way round, for byte-level BPE. What the keys cannot say is refused.
  */
+/* A kind of entry has its number in files from the order of its enum. */
+@SuppressWarnings("EnumOrdinal")
 public final class GgufTokenizerPairs {
     private static final String CONFIG = "tokenizer_config.json";
     private static final String TEMPLATE = "chat_template.jinja";

@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.assertj.core.api.Assertions;
@@ -229,7 +230,7 @@ class GgufModelWriterTest {
     @Test
     void aFailureHalfWayLeavesTheOldFile() throws IOException {
         FamilyFolder content = of("llama", "'rope_theta':10000", 1);
-        content.tensors().get("model.layers.0.mlp.down_proj.weight")[7] = 1e6f;
+        Objects.requireNonNull(content.tensors().get("model.layers.0.mlp.down_proj.weight"))[7] = 1e6f;
         Model model = ModelFolder.open(content.write(folder.resolve("hf")));
         Path place = Files.createDirectories(folder.resolve("out"));
         Path old = Files.writeString(place.resolve("x.gguf"), "old");

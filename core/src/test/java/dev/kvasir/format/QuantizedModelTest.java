@@ -17,6 +17,8 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+// The same object is the point: nothing is copied.
+@SuppressWarnings("ReferenceEquality")
 class QuantizedModelTest {
     @TempDir
     private Path folder;

@@ -15,7 +15,9 @@ public final class WeightTypeConverter implements ITypeConverter<DType> {
                 .filter(type -> name(type).equals(value.toLowerCase(Locale.ROOT)))
                 .findFirst()
                 .orElseThrow(() -> new TypeConversionException("allowed are "
-                        + WeightTypes.all().stream().map(WeightTypeConverter::name).collect(Collectors.joining(", "))
+                        + WeightTypes.all().stream()
+                                .map(WeightTypeConverter::name)
+                                .collect(Collectors.joining(", "))
                         + ", found '" + value + "'"));
     }
 

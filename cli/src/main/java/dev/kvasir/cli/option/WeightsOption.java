@@ -14,8 +14,9 @@ public final class WeightsOption {
             names = {"-w", "--weights"},
             paramLabel = "TYPE",
             converter = WeightTypeConverter.class,
-            description = "Rounds the weights of a model that is not quantised when it is opened: q8_0, q5_1, q5_0, q4_1, q4_0,"
-                    + " bf16, f16 or f32. Default: as they are.")
+            description =
+                    "Rounds the weights of a model that is not quantised when it is opened: q8_0, q5_1, q5_0, q4_1, q4_0,"
+                            + " bf16, f16 or f32. Default: as they are.")
     private Optional<DType> type = Optional.empty();
 
     /** The model with its matrices in the type that was chosen. Throws as {@link QuantizedModel#of}. */

@@ -184,8 +184,7 @@ final class VectorRead {
             offset += 2 * unitBytes;
             if (two) {
                 float constant = work[second + count];
-                VectorPlanes.pairs(
-                        page, offset, unitBytes, words, work, second, constant, out, o + layout.group());
+                VectorPlanes.pairs(page, offset, unitBytes, words, work, second, constant, out, o + layout.group());
                 offset += 2 * unitBytes;
             }
         }

@@ -69,8 +69,7 @@ final class VectorRows {
                 weigh(layout, page, laneFrom, depthFrom, count, masked, x, xOffset, xStride, rows, work);
                 int sums = weights(layout, ROWS);
                 if (masked) {
-                    addMasked(
-                            layout, page, laneFrom, laneTo, depthFrom, count, rows, work, out, outOffset, outStride);
+                    addMasked(layout, page, laneFrom, laneTo, depthFrom, count, rows, work, out, outOffset, outStride);
                     return;
                 }
                 for (int r = 0; r < rows; r++) {
@@ -81,7 +80,10 @@ final class VectorRows {
                 int lead = depthFrom % layout.wordDepths();
                 for (int r = 0; r < rows; r++) {
                     int weights = weights(layout, r) + lead;
-                    float constant = VectorRead.weigh(count, x, xOffset + r * xStride, work, 0, count, work, weights);
+                    int from = xOffset + r * xStride;
+                    float constant = count % V == 0
+                            ? VectorRead.weigh(count, x, from, work, 0, count, work, weights)
+                            : weighFew(count, x, from, work, weights);
                     add(constant, laneTo - laneFrom, out, outOffset + r * outStride);
                 }
             }
@@ -164,6 +166,23 @@ final class VectorRows {
                 w + third * step,
                 w + fourth * step,
                 sums);
+    }
+
+    /** {@link VectorRead#weigh} for the end of a range, where vectors are not worth their places in a compilation unit. */
+    private static float weighFew(int count, float[] x, int xOffset, float[] work, int to) {
+        float even = 0;
+        float odd = 0;
+        for (int i = 0; i < count; i++) {
+            float xi = x[xOffset + i];
+            work[to + i] = work[i] * xi;
+            float zero = work[count + i] * xi;
+            if (i % 2 == 0) {
+                even += zero;
+            } else {
+                odd += zero;
+            }
+        }
+        return even + odd;
     }
 
     private static void addMasked(

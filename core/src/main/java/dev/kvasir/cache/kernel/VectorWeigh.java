@@ -95,8 +95,8 @@ final class VectorWeigh {
         FloatVector z2 = z0;
         FloatVector z3 = z0;
         for (int i = 0; i < count; i += V) {
-            IntVector bits = (IntVector)
-                    ShortVector.fromMemorySegment(S, page, scales + 2L * i, ByteOrder.LITTLE_ENDIAN)
+            IntVector bits =
+                    (IntVector) ShortVector.fromMemorySegment(S, page, scales + 2L * i, ByteOrder.LITTLE_ENDIAN)
                             .convertShape(VectorOperators.S2I, I, 0);
             FloatVector scale = bits.and(0x7fff)
                     .lanewise(VectorOperators.LSHL, 13)
@@ -158,7 +158,7 @@ final class VectorWeigh {
         FloatVector bias = FloatVector.broadcast(F, 0x1p112f);
         FloatVector z0 = FloatVector.zero(F);
         FloatVector z1 = z0;
-        for (int i = 0; i < count; i += V, scales += 2 * V, zeros += 2 * V) {
+        for (int i = 0; i < count; i += V, scales += 2L * V, zeros += 2L * V) {
             FloatVector row = FloatVector.fromArray(F, x, xOffset + i);
             IntVector bits = (IntVector) ShortVector.fromMemorySegment(S, page, scales, ByteOrder.LITTLE_ENDIAN)
                     .convertShape(VectorOperators.S2I, I, 0);

@@ -71,13 +71,15 @@ public record GgufLayout(byte[] header, List<GgufTensor> tensors, long dataBytes
         header.writeBytes(pairs.toBytes());
         for (GgufTensor tensor : tensors) {
             byte[] name = tensor.name().getBytes(StandardCharsets.UTF_8);
-            ByteBuffer info = little(8 + name.length + 4 + 8 * tensor.shape().size() + 4 + 8)
+            byte[] bytes = new byte[8 + name.length + 4 + 8 * tensor.shape().size() + 4 + 8];
+            ByteBuffer info = ByteBuffer.wrap(bytes)
+                    .order(ByteOrder.LITTLE_ENDIAN)
                     .putLong(name.length)
                     .put(name)
                     .putInt(tensor.shape().size());
             tensor.shape().reversed().forEach(info::putLong);
-            header.writeBytes(
-                    info.putInt(tensor.type().id()).putLong(tensor.offset()).array());
+            info.putInt(tensor.type().id()).putLong(tensor.offset());
+            header.writeBytes(bytes);
         }
         header.writeBytes(new byte[(int) (aligned(header.size()) - header.size())]);
         return header.toByteArray();

@@ -49,7 +49,7 @@ public final class GgufPairs {
     /** Texts, one after the other. */
     public GgufPairs texts(String key, List<String> values) {
         key(key, ValueType.ARRAY);
-        int32(ValueType.STRING.ordinal());
+        int32(ValueType.STRING.id());
         int64(values.size());
         values.forEach(this::string);
         return this;
@@ -58,7 +58,7 @@ public final class GgufPairs {
     /** Signed numbers of 32 bits. */
     public GgufPairs integers(String key, int[] values) {
         key(key, ValueType.ARRAY);
-        int32(ValueType.INT32.ordinal());
+        int32(ValueType.INT32.id());
         int64(values.length);
         for (int value : values) {
             int32(value);
@@ -69,7 +69,7 @@ public final class GgufPairs {
     /** Numbers with fractions, of 32 bits. */
     public GgufPairs numbers(String key, float[] values) {
         key(key, ValueType.ARRAY);
-        int32(ValueType.FLOAT32.ordinal());
+        int32(ValueType.FLOAT32.id());
         int64(values.length);
         for (float value : values) {
             int32(Float.floatToRawIntBits(value));
@@ -102,7 +102,7 @@ public final class GgufPairs {
     private void key(String key, ValueType type) {
         once(key);
         string(key);
-        int32(type.ordinal());
+        int32(type.id());
     }
 
     private void once(String key) {

@@ -89,7 +89,9 @@ final class ZipCacheTest {
             counts[60] = 45;
             for (int count : counts) {
                 float[] expected = plain.feed(count);
-                Steps.assertClose(wide.feed(cache, count), expected, 1e-5);
+                // Two-bit codes are read in the lower bits of a float's mantissa, which takes two decimal digits less
+                // one.
+                Steps.assertClose(wide.feed(cache, count), expected, 3e-5);
             }
             for (int h = 0; h < kvHeads; h++) {
                 assertThat(selection(cache, h)).isEqualTo(plain.salient(h));
