@@ -78,7 +78,8 @@ final class MatVec {
         IntVector normal = magnitude.add((127 - 15) << 23);
         normal = normal.add((127 - 15) << 23, magnitude.compare(VectorOperators.GE, 31 << 23));
         // Below the smallest exponent the leading 1 is not implied: with it, then without.
-        FloatVector small = magnitude.add((127 - 14) << 23).reinterpretAsFloats().sub(0x1p-14f);
+        FloatVector small =
+                magnitude.add((127 - 14) << 23).reinterpretAsFloats().sub(0x1p-14f);
         return normal.blend(small.reinterpretAsInts(), magnitude.compare(VectorOperators.LT, 1 << 23))
                 .or(sign)
                 .reinterpretAsFloats();

@@ -66,9 +66,9 @@ final class SuperMatVec {
             int last = piece % 2;
             float d = Halves.at(data, block + 80);
             float dmin = Halves.at(data, block + 82);
-            IntVector bytes = Runs.unsigned(data, block + 16 + 32 * half + 16 * last);
+            IntVector bytes = Runs.unsigned(data, block + 16 + 32L * half + 16L * last);
             for (int stripe = 0; stripe < 4; stripe++) {
-                int group = Halves.unsigned(data, block + 8 * half + 2 * stripe + last);
+                int group = Halves.unsigned(data, block + 8L * half + 2L * stripe + last);
                 FloatVector v = x(x, BLOCK * (piece / 4) + 128 * half + 32 * stripe + 16 * last);
                 sum = add(sum, times(twoBits(bytes, 2 * stripe), v), d * (group & 15));
                 minimums = add(minimums, v, dmin * (group >>> 4));
@@ -84,8 +84,8 @@ final class SuperMatVec {
             int half = piece / 2 % 2;
             int last = piece % 2;
             float d = Halves.at(data, block + 108);
-            IntVector bytes = Runs.unsigned(data, block + 32 + 32 * half + 16 * last);
-            IntVector thirds = Runs.unsigned(data, block + 16 * last).lanewise(VectorOperators.LSHR, 4 * half);
+            IntVector bytes = Runs.unsigned(data, block + 32 + 32L * half + 16L * last);
+            IntVector thirds = Runs.unsigned(data, block + 16L * last).lanewise(VectorOperators.LSHR, 4L * half);
             for (int stripe = 0; stripe < 4; stripe++) {
                 IntVector third =
                         thirds.lanewise(VectorOperators.LSHR, stripe).and(1).lanewise(VectorOperators.LSHL, 2);
@@ -101,14 +101,14 @@ final class SuperMatVec {
     /** The scales of groups 0 to 7, a byte each: see {@link SuperBlocks#scale}. */
     private static long scales(MemorySegment data, long at) {
         int own = data.get(INT, at);
-        int high = (data.get(INT, at + 8) & 0x0f0f0f0f) | ((own >>> 6 & 0x03030303) << 4);
+        int high = (data.get(INT, at + 8) & 0x0f0f0f0f) | (((own >>> 6) & 0x03030303) << 4);
         return (own & 0x3f3f3f3fL) | (long) high << 32;
     }
 
     /** The mins, likewise. */
     private static long mins(MemorySegment data, long at) {
         int own = data.get(INT, at + 4);
-        int high = (data.get(INT, at + 8) >>> 4 & 0x0f0f0f0f) | ((own >>> 6 & 0x03030303) << 4);
+        int high = ((data.get(INT, at + 8) >>> 4) & 0x0f0f0f0f) | (((own >>> 6) & 0x03030303) << 4);
         return (own & 0x3f3f3f3fL) | (long) high << 32;
     }
 
@@ -128,8 +128,8 @@ final class SuperMatVec {
             long mins = mins(data, block + 4);
             for (int pair = 0; pair < 4; pair++) {
                 int at = BLOCK * b + 64 * pair;
-                IntVector first16 = Runs.unsigned(data, block + 16 + 32 * pair);
-                IntVector last16 = Runs.unsigned(data, block + 32 + 32 * pair);
+                IntVector first16 = Runs.unsigned(data, block + 16 + 32L * pair);
+                IntVector last16 = Runs.unsigned(data, block + 32 + 32L * pair);
                 FloatVector x0 = x(x, at);
                 FloatVector x1 = x(x, at + 16);
                 FloatVector products = Runs.floats(last16.and(15)).fma(x1, times(first16.and(15), x0));
@@ -166,8 +166,8 @@ final class SuperMatVec {
                 float min0 = dmin * byteOf(mins, 2 * pair);
                 float min1 = dmin * byteOf(mins, 2 * pair + 1);
                 for (int j = 0; j < Runs.RUN; j += 16) {
-                    IntVector bytes = Runs.unsigned(data, block + 48 + 32 * pair + j);
-                    IntVector bits = Runs.unsigned(data, block + 16 + j).lanewise(VectorOperators.LSHR, 2 * pair);
+                    IntVector bytes = Runs.unsigned(data, block + 48 + 32L * pair + j);
+                    IntVector bits = Runs.unsigned(data, block + 16 + j).lanewise(VectorOperators.LSHR, 2L * pair);
                     FloatVector x0 = x(x, BLOCK * b + 64 * pair + j);
                     FloatVector x1 = x(x, BLOCK * b + 64 * pair + 32 + j);
                     sum = add(sum, times(bytes.and(15).or(fifth(bits, 0)), x0), scale0);
@@ -191,15 +191,15 @@ final class SuperMatVec {
             int last = piece % 2;
             int at = BLOCK * (piece / 4) + 128 * half + 16 * last;
             float d = Halves.at(data, block + 208);
-            long scales = block + 192 + 8 * half + last;
-            IntVector high = Runs.unsigned(data, block + 128 + 32 * half + 16 * last);
-            IntVector low = Runs.unsigned(data, block + 64 * half + 16 * last);
+            long scales = block + 192 + 8L * half + last;
+            IntVector high = Runs.unsigned(data, block + 128 + 32L * half + 16L * last);
+            IntVector low = Runs.unsigned(data, block + 64L * half + 16L * last);
             even = add(even, times(six(low.and(15), high, 0), x(x, at)), d * data.get(ValueLayout.JAVA_BYTE, scales));
             even = add(
                     even,
                     times(six(low.lanewise(VectorOperators.LSHR, 4), high, 4), x(x, at + 64)),
                     d * data.get(ValueLayout.JAVA_BYTE, scales + 4));
-            low = Runs.unsigned(data, block + 64 * half + 32 + 16 * last);
+            low = Runs.unsigned(data, block + 64L * half + 32 + 16L * last);
             odd = add(
                     odd,
                     times(six(low.and(15), high, 2), x(x, at + 32)),
