@@ -113,7 +113,7 @@ final class SuperMatVec {
     }
 
     private static int byteOf(long bytes, int index) {
-        return (int) (bytes >>> 8 * index) & 0xff;
+        return (int) (bytes >>> (8 * index)) & 0xff;
     }
 
     private static float q4(MemorySegment data, long first, float[] x, int blocks) {
