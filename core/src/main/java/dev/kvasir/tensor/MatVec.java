@@ -27,6 +27,9 @@ final class MatVec {
     static final VectorSpecies<Short> HALF =
             VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
 
+    /** Elements of two vectors: with a sum for each, an addition need not wait for the one before. */
+    private static final int PAIR = 2 * LANES;
+
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -60,28 +63,26 @@ final class MatVec {
 
     /** BF16s from a byte offset on: each is the upper half of a float. */
     static FloatVector bf16At(MemorySegment data, long offset) {
-        return shorts(data, offset).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-    }
-
-    private static IntVector shorts(MemorySegment data, long offset) {
         return ShortVector.fromMemorySegment(HALF, data, offset, ByteOrder.LITTLE_ENDIAN)
                 .convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0)
-                .reinterpretAsInts();
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 16)
+                .reinterpretAsFloats();
     }
 
-    /** F16s from a byte offset on, to the bit what {@link Float#float16ToFloat} gives but for the payload of a NaN. */
+    /** F16s from a byte offset on: what {@link Float#float16ToFloat} gives, but for the payload of a NaN. */
     static FloatVector f16At(MemorySegment data, long offset) {
-        IntVector bits = shorts(data, offset);
-        IntVector sign = bits.and(0x8000).lanewise(VectorOperators.LSHL, 16);
-        IntVector magnitude = bits.and(0x7fff).lanewise(VectorOperators.LSHL, 13);
-        // The exponent is 15 more than it says there, 127 more here; infinity's and a NaN's is the largest in both.
-        IntVector normal = magnitude.add((127 - 15) << 23);
-        normal = normal.add((127 - 15) << 23, magnitude.compare(VectorOperators.GE, 31 << 23));
-        // Below the smallest exponent the leading 1 is not implied: with it, then without.
-        FloatVector small =
-                magnitude.add((127 - 14) << 23).reinterpretAsFloats().sub(0x1p-14f);
-        return normal.blend(small.reinterpretAsInts(), magnitude.compare(VectorOperators.LT, 1 << 23))
-                .or(sign)
+        IntVector bits = (IntVector) ShortVector.fromMemorySegment(HALF, data, offset, ByteOrder.LITTLE_ENDIAN)
+                .convertShape(VectorOperators.S2I, I, 0);
+        // The sign is extended: with exponent and mantissa moved to a float's places, only the exponent's offset is
+        // missing.
+        FloatVector scaled = bits.lanewise(VectorOperators.LSHL, 13)
+                .and(0x8fff_e000)
+                .reinterpretAsFloats()
+                .mul(0x1p112f);
+        // The largest exponent means infinity and NaN in both.
+        return scaled.reinterpretAsInts()
+                .lanewise(VectorOperators.OR, 255 << 23, bits.and(31 << 10).eq(31 << 10))
                 .reinterpretAsFloats();
     }
 
@@ -100,12 +101,14 @@ final class MatVec {
     }
 
     private static float f16(MemorySegment data, long first, float[] x, int columns) {
-        FloatVector a = FloatVector.zero(F);
-        int bound = F.loopBound(columns);
-        for (int i = 0; i < bound; i += LANES) {
-            a = f16At(data, first + 2L * i).fma(FloatVector.fromArray(F, x, i), a);
+        FloatVector even = FloatVector.zero(F);
+        FloatVector odd = even;
+        int bound = columns / PAIR * PAIR;
+        for (int i = 0; i < bound; i += PAIR) {
+            even = f16At(data, first + 2L * i).fma(FloatVector.fromArray(F, x, i), even);
+            odd = f16At(data, first + 2L * (i + LANES)).fma(FloatVector.fromArray(F, x, i + LANES), odd);
         }
-        float sum = Simd.sum(a);
+        float sum = Simd.sum(even.add(odd));
         for (int i = bound; i < columns; i++) {
             sum += Halves.at(data, first + 2L * i) * x[i];
         }
@@ -113,12 +116,14 @@ final class MatVec {
     }
 
     private static float bf16(MemorySegment data, long first, float[] x, int columns) {
-        FloatVector a = FloatVector.zero(F);
-        int bound = F.loopBound(columns);
-        for (int i = 0; i < bound; i += LANES) {
-            a = bf16At(data, first + 2L * i).fma(FloatVector.fromArray(F, x, i), a);
+        FloatVector even = FloatVector.zero(F);
+        FloatVector odd = even;
+        int bound = columns / PAIR * PAIR;
+        for (int i = 0; i < bound; i += PAIR) {
+            even = bf16At(data, first + 2L * i).fma(FloatVector.fromArray(F, x, i), even);
+            odd = bf16At(data, first + 2L * (i + LANES)).fma(FloatVector.fromArray(F, x, i + LANES), odd);
         }
-        float sum = Simd.sum(a);
+        float sum = Simd.sum(even.add(odd));
         for (int i = bound; i < columns; i++) {
             sum += Float.intBitsToFloat(data.get(Halves.LAYOUT, first + 2L * i) << 16) * x[i];
         }

@@ -184,30 +184,23 @@ final class SuperMatVec {
     private static float q6(MemorySegment data, long first, float[] x, int blocks) {
         FloatVector even = FloatVector.zero(F);
         FloatVector odd = even;
-        for (int piece = 0; piece < 4 * blocks; piece++) {
-            // As in q2: stripes 0 and 2 share the bytes of their low bits, so do 1 and 3.
-            long block = first + 210L * (piece / 4);
-            int half = piece / 2 % 2;
-            int last = piece % 2;
-            int at = BLOCK * (piece / 4) + 128 * half + 16 * last;
+        for (int piece = 0; piece < 8 * blocks; piece++) {
+            // As in q2, in two steps: stripes 0 and 2 share the bytes of their low bits, so do 1 and 3.
+            long block = first + 210L * (piece / 8);
+            int half = piece / 4 % 2;
+            int last = piece / 2 % 2;
+            int stripe = piece % 2;
+            int at = BLOCK * (piece / 8) + 128 * half + 32 * stripe + 16 * last;
             float d = Halves.at(data, block + 208);
-            long scales = block + 192 + 8L * half + last;
-            IntVector high = Runs.unsigned(data, block + 128 + 32L * half + 16L * last);
-            IntVector low = Runs.unsigned(data, block + 64L * half + 16L * last);
+            long scales = block + 192 + 8L * half + 2L * stripe + last;
+            IntVector high = Runs.unsigned(data, block + 128 + 32L * half + 16L * last)
+                    .lanewise(VectorOperators.LSHR, 2 * stripe);
+            IntVector low = Runs.unsigned(data, block + 64L * half + 32L * stripe + 16L * last);
             even = add(even, times(six(low.and(15), high, 0), x(x, at)), d * data.get(ValueLayout.JAVA_BYTE, scales));
-            even = add(
-                    even,
+            odd = add(
+                    odd,
                     times(six(low.lanewise(VectorOperators.LSHR, 4), high, 4), x(x, at + 64)),
                     d * data.get(ValueLayout.JAVA_BYTE, scales + 4));
-            low = Runs.unsigned(data, block + 64L * half + 32 + 16L * last);
-            odd = add(
-                    odd,
-                    times(six(low.and(15), high, 2), x(x, at + 32)),
-                    d * data.get(ValueLayout.JAVA_BYTE, scales + 2));
-            odd = add(
-                    odd,
-                    times(six(low.lanewise(VectorOperators.LSHR, 4), high, 6), x(x, at + 96)),
-                    d * data.get(ValueLayout.JAVA_BYTE, scales + 6));
         }
         return Simd.sum(even.add(odd));
     }
