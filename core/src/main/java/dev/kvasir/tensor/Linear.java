@@ -90,40 +90,38 @@ public final class Linear {
             int from = part * partRows;
             int to = Math.min(rows, from + partRows);
             if (tokens == 1 && MatVec.serves(w.dtype())) {
-                while (from <= to - MatVec.ROWS) {
-                    MatVec.set(w, from, x, out);
-                    from += MatVec.ROWS;
-                }
+                MatVec.set(w, from, to, x, out);
+            } else {
+                addRows(w, from, to, out);
             }
-            addRows(w, from, to, out);
         });
     }
 
     private void addRows(Matrix w, int from, int to, float[] out) {
-        if (from == to) {
-            return;
-        }
         for (int t = 0; t < tokens; t++) {
             Arrays.fill(out, t * w.rows() + from, t * w.rows() + to, 0);
         }
         int chunk = Math.min(columns, ROW_CHUNK);
-        float[] scratch = scratch(weightScratch, 4 * chunk);
+        // Rows a whole page apart would fight for the same places in the cache.
+        boolean inOneGo = chunk == columns && columns <= ROW_CHUNK / 2;
+        int stride = inOneGo ? columns : chunk + 16;
+        float[] scratch = scratch(weightScratch, 4 * stride);
         for (int row = from; row < to; row += 4) {
-            addRows(w, row, Math.min(4, to - row), chunk, scratch, out);
+            addRows(w, row, Math.min(4, to - row), chunk, stride, scratch, out);
         }
     }
 
-    private void addRows(Matrix w, int row, int count, int chunk, float[] scratch, float[] out) {
+    private void addRows(Matrix w, int row, int count, int chunk, int stride, float[] scratch, float[] out) {
         for (int column = 0; column < columns; column += chunk) {
             int width = Math.min(chunk, columns - column);
-            if (chunk == columns) {
+            if (stride == columns) {
                 RowReader.read(w, row, 0, count * columns, scratch, 0);
             } else {
                 for (int r = 0; r < count; r++) {
-                    RowReader.read(w, row + r, column, width, scratch, r * chunk);
+                    RowReader.read(w, row + r, column, width, scratch, r * stride);
                 }
             }
-            Dots.add(scratch, chunk, count, x, column, columns, tokens, width, out, row, w.rows());
+            Dots.add(scratch, stride, count, x, column, columns, tokens, width, out, row, w.rows());
         }
     }
 
