@@ -230,7 +230,8 @@ final class CommandLineTest {
 
     @Test
     void failuresAreOneLineThatCannotSteerTheTerminal() {
-        assertThat(Failures.line(new KvasirException("a\n  b\u001b[31mc"))).isEqualTo("a b?[31mc");
+        assertThat(Failures.line(new IOException("a\n  b\u001b[31mc"))).isEqualTo("a b?[31mc");
+        assertThat(Failures.line(new KvasirException("a\nb\u001b[31mc"))).isEqualTo("a\\u000ab\\u001b[31mc");
         assertThat(Failures.line(new UncheckedIOException(new NoSuchFileException("x.txt"))))
                 .isEqualTo("x.txt: no such file or folder");
         assertThat(Failures.line(new OutOfMemoryError("Java heap space")))

@@ -59,7 +59,7 @@ class ConvertGgufTest {
         assertThat(Run.of("convert", "gguf", "-m", model, "--type", "q4_0", "--out", file.toString(), "--force")
                         .exit())
                 .isZero();
-        assertThat(Run.of("info", file.toString()).out()).contains("Q4_0");
+        assertThat(Run.of("info", file.toString()).out()).contains("q4_0=");
     }
 
     @Test
@@ -77,8 +77,8 @@ class ConvertGgufTest {
     void infoCountsRoundedWeights() {
         Run stored = Run.of("info", model);
         Run rounded = Run.of("info", model, "--weights", "q8_0");
-        assertThat(stored.out()).doesNotContain("Q8_0");
-        assertThat(rounded.out()).contains("Q8_0");
+        assertThat(stored.out()).doesNotContain("q8_0=");
+        assertThat(rounded.out()).contains("q8_0=");
     }
 
     @Test

@@ -3,6 +3,7 @@ package dev.kvasir.tokenizer;
 import dev.kvasir.format.JsonFile;
 import dev.kvasir.format.gguf.GgufMetadata;
 import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +15,7 @@ import tools.jackson.core.JsonGenerator;
  * The {@code tokenizer.json} that says what a GGUF file's metadata says, made in memory and then opened like a file.
  *
  * <p>{@code tokenizer.ggml.model} is {@code gpt2}, a byte-level BPE with its merges, or {@code llama}, a SentencePiece BPE
- * whose merges follow from its scores.
+ * whose merges follow from its scores; or {@code none}, and {@value GgufVocabulary#WHOLE} holds the file.
  */
 final class GgufTokenizer {
     private static final String SPACE = "\u2581";
@@ -24,11 +25,15 @@ final class GgufTokenizer {
     /** The file's content for a model whose embedding has {@code vocabularySize} rows. */
     static byte[] json(GgufMetadata metadata, int vocabularySize) {
         String model = metadata.requiredText(GgufVocabulary.MODEL);
+        if (model.equals(GgufVocabulary.NO_MODEL) && metadata.has(GgufVocabulary.WHOLE)) {
+            return metadata.requiredText(GgufVocabulary.WHOLE).getBytes(StandardCharsets.UTF_8);
+        }
         boolean sentencePiece = model.equals("llama");
         if (!sentencePiece && !model.equals("gpt2")) {
             throw metadata.problem(
                     GgufVocabulary.MODEL,
-                    "must be gpt2 (byte-level BPE) or llama (SentencePiece BPE), found " + quoted(model));
+                    "must be gpt2 (byte-level BPE), llama (SentencePiece BPE), or none beside " + GgufVocabulary.WHOLE
+                            + ", found " + quoted(model));
         }
         GgufVocabulary vocabulary = GgufVocabulary.read(metadata, vocabularySize);
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();

@@ -12,14 +12,17 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import tools.jackson.databind.JsonNode;
 
 /**
  * Says in GGUF's keys what the {@code tokenizer.json} and {@code tokenizer_config.json} of a model folder say: {@link
- * GgufTokenizer} the other way round, for byte-level BPE. What the keys cannot say is refused.
+ * GgufTokenizer} the other way round.
+ *
+ * <p>A byte-level BPE whose pre-tokenizer has a name in GGUF is spelled out, as every program wants it. Of any other, the
+ * whole {@code tokenizer.json} goes along under {@value GgufVocabulary#WHOLE}, which the specification of GGUF has for
+ * programs that know Hugging Face's tokenizers, with the model {@value GgufVocabulary#NO_MODEL}.
  */
-/* A kind of entry has its number in files from the order of its enum. */
-@SuppressWarnings("EnumOrdinal")
 public final class GgufTokenizerPairs {
     private static final String CONFIG = "tokenizer_config.json";
     private static final String TEMPLATE = "chat_template.jinja";
@@ -51,20 +54,20 @@ public final class GgufTokenizerPairs {
      *
      * @param bos id that starts a text, if there is one
      * @param eos ids that end one
-     * @throws InvalidFileException if a file is malformed, or the tokenizer is of a kind that is not written
+     * @param remark is told in one line if GGUF's keys cannot spell the tokenizer out, so that it goes along whole
+     * @throws InvalidFileException if a file is malformed
      */
-    public static GgufPairs of(Path model, int vocabularySize, Optional<Integer> bos, List<Integer> eos) {
+    public static GgufPairs of(
+            Path model, int vocabularySize, Optional<Integer> bos, List<Integer> eos, Consumer<String> remark) {
         return Files.isRegularFile(model)
                 ? GgufFile.open(model).metadata().pairs("tokenizer.")
-                : ofFolder(model, vocabularySize, bos, eos);
+                : ofFolder(model, vocabularySize, bos, eos, remark);
     }
 
-    private static GgufPairs ofFolder(Path folder, int vocabularySize, Optional<Integer> bos, List<Integer> eos) {
+    private static GgufPairs ofFolder(
+            Path folder, int vocabularySize, Optional<Integer> bos, List<Integer> eos, Consumer<String> remark) {
         GgufTokenizerPairs source = new GgufTokenizerPairs(folder, vocabularySize);
-        GgufPairs pairs =
-                new GgufPairs().text(GgufVocabulary.MODEL, "gpt2").text(PREFIX + "pre", name(source.preTokenizer()));
-        source.tokens(pairs);
-        pairs.texts(PREFIX + "merges", source.merges());
+        GgufPairs pairs = source.vocabulary(remark);
         bos.ifPresent(id -> pairs.unsigned(PREFIX + "bos_token_id", id));
         pairs.flag(PREFIX + "add_bos_token", bos.isPresent() && source.startsTexts());
         source.ends(pairs, eos);
@@ -72,8 +75,52 @@ public final class GgufTokenizerPairs {
         return pairs;
     }
 
-    private InvalidFileException unsupported(String what) {
-        return new InvalidFileException(path, what + " cannot be written as GGUF");
+    private GgufPairs vocabulary(Consumer<String> remark) {
+        try {
+            return spelledOut();
+        } catch (NoKeyException e) {
+            remark.accept(path + ": GGUF has no key for " + e.what()
+                    + "; the file goes along whole, and programs that read only tokenizer.ggml keys have no tokenizer");
+            return whole();
+        }
+    }
+
+    /** A byte-level BPE in the keys that every program reads. */
+    private GgufPairs spelledOut() {
+        PreTokenizer cut = preTokenizer();
+        requirePlainAddedTokens();
+        GgufPairs pairs = new GgufPairs().text(GgufVocabulary.MODEL, "gpt2").text(PREFIX + "pre", name(cut));
+        tokens(pairs);
+        return pairs.texts(PREFIX + "merges", merges());
+    }
+
+    /** The file as it is; the tokens beside it are for what names them by id, such as chat templates. */
+    private GgufPairs whole() {
+        GgufPairs pairs = new GgufPairs()
+                .text(GgufVocabulary.MODEL, GgufVocabulary.NO_MODEL)
+                .text(GgufVocabulary.WHOLE, new String(file.json(), StandardCharsets.UTF_8));
+        tokens(pairs);
+        return pairs;
+    }
+
+    /** What GGUF's keys cannot say. */
+    private static final class NoKeyException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private final String what;
+
+        NoKeyException(String what) {
+            super(what);
+            this.what = what;
+        }
+
+        String what() {
+            return what;
+        }
+    }
+
+    private static NoKeyException unsupported(String what) {
+        return new NoKeyException(what);
     }
 
     /** The pre-tokenizer that cuts, composes and merges as this file says. */
@@ -103,7 +150,7 @@ public final class GgufTokenizerPairs {
                 return known;
             }
         }
-        throw unsupported("a pre-tokenizer that GGUF has no name for");
+        throw unsupported("the expressions of its pre-tokenizer");
     }
 
     /** The regular expressions by which a step of the pre-tokenizer cuts, one after the other. */
@@ -148,15 +195,20 @@ public final class GgufTokenizerPairs {
         };
     }
 
-    /** One token for each row of the embedding: rows without one are filled up. */
-    private void tokens(GgufPairs pairs) {
-        Set<String> added = new HashSet<>();
+    private void requirePlainAddedTokens() {
         for (JsonNode token : json.path("added_tokens")) {
             for (String flag : List.of("single_word", "lstrip", "rstrip")) {
                 if (token.path(flag).asBoolean(false)) {
                     throw unsupported("the added token " + JsonFile.describe(token.path("content")) + " with " + flag);
                 }
             }
+        }
+    }
+
+    /** One token for each row of the embedding: rows without one are filled up. */
+    private void tokens(GgufPairs pairs) {
+        Set<String> added = new HashSet<>();
+        for (JsonNode token : json.path("added_tokens")) {
             added.add(token.path("content").asString(""));
         }
         List<String> tokens = new ArrayList<>();
@@ -164,7 +216,7 @@ public final class GgufTokenizerPairs {
         for (int id = 0; id < vocabularySize; id++) {
             Optional<String> token = file.token(id);
             tokens.add(token.orElse("[PAD" + id + "]"));
-            kinds[id] = kind(id, token, added).ordinal();
+            kinds[id] = kind(id, token, added).number();
         }
         pairs.texts(GgufVocabulary.TOKENS, tokens).integers(GgufVocabulary.KINDS, kinds);
     }

@@ -14,24 +14,39 @@ import java.util.Optional;
  */
 record GgufVocabulary(GgufMetadata metadata, List<String> tokens, List<Kind> kinds) {
     static final String MODEL = "tokenizer.ggml.model";
+    /** A {@code tokenizer.json} as it is. */
+    static final String WHOLE = "tokenizer.huggingface.json";
+    /** What {@value #MODEL} says of a vocabulary that the keys do not spell out. */
+    static final String NO_MODEL = "none";
+
     static final String TOKENS = "tokenizer.ggml.tokens";
     static final String KINDS = "tokenizer.ggml.token_type";
 
-    /** What a token is, in the order of the numbers of {@value #KINDS}. */
+    /** What a token is, with its number in {@value #KINDS}: the numbers are those of their places. */
     enum Kind {
-        UNDEFINED,
-        NORMAL,
-        UNKNOWN,
+        UNDEFINED(0),
+        NORMAL(1),
+        UNKNOWN(2),
         /** Stands for no text: decoding leaves it out. */
-        CONTROL,
+        CONTROL(3),
         /** Found in a text before anything else is. */
-        USER_DEFINED,
+        USER_DEFINED(4),
         /** Fills up the vocabulary. */
-        UNUSED,
+        UNUSED(5),
         /** {@code <0x00>} to {@code <0xFF>}. */
-        BYTE;
+        BYTE(6);
 
         private static final List<Kind> ALL = List.copyOf(Arrays.asList(values()));
+
+        private final int number;
+
+        Kind(int number) {
+            this.number = number;
+        }
+
+        int number() {
+            return number;
+        }
     }
 
     /** The vocabulary of a model whose embedding has {@code vocabularySize} rows. */

@@ -11,6 +11,7 @@ import dev.kvasir.format.gguf.GgufPairs;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -18,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.node.ObjectNode;
 
 class GgufTokenizerPairsTest {
-    private static final int VOCABULARY = 270;
+    private static final int VOCABULARY = 280;
     private static final List<String> TEXTS = List.of(
             "The theory in there",
             "  two  blanks\n\tand lines\r\n",
@@ -29,8 +30,10 @@ class GgufTokenizerPairsTest {
     @TempDir
     private Path folder;
 
+    private final List<String> remarks = new ArrayList<>();
+
     private Path written(Path model, List<Integer> eos) throws IOException {
-        GgufPairs pairs = GgufTokenizerPairs.of(model, VOCABULARY, Optional.of(1), eos);
+        GgufPairs pairs = GgufTokenizerPairs.of(model, VOCABULARY, Optional.of(1), eos, remarks::add);
         Path file = folder.resolve("tokenizer.gguf");
         return Files.write(file, GgufLayout.of(pairs, List.of()).header());
     }
@@ -73,23 +76,35 @@ class GgufTokenizerPairsTest {
     }
 
     @Test
-    void refusesWhatTheKeysCannotSay() throws IOException {
+    void whatTheKeysCannotSayGoesAlongWhole() throws IOException {
         ObjectNode stripping = TestTokenizers.byteLevel();
         ((ObjectNode) stripping.get("added_tokens").get(1)).put("rstrip", true);
-        assertRefused(stripping, "the added token \"<s>\" with rstrip cannot be written as GGUF");
+        assertWhole(stripping, "the added token \"<s>\" with rstrip");
         ObjectNode lower = TestTokenizers.byteLevel();
         lower.putObject("normalizer").put("type", "Lowercase");
-        assertRefused(lower, "the normalizer \"Lowercase\" cannot be written as GGUF");
-        ObjectNode whitespace = TestTokenizers.byteLevel();
-        whitespace.putObject("pre_tokenizer").put("type", "Whitespace");
-        assertRefused(whitespace, "the pre-tokenizer \"Whitespace\" cannot be written as GGUF");
-        assertRefused(TestTokenizers.unigram(), "cannot be written as GGUF");
+        assertWhole(lower, "the normalizer \"Lowercase\"");
+        ObjectNode digits = TestTokenizers.byteLevel();
+        digits.putObject("pre_tokenizer").put("type", "Digits").put("individual_digits", false);
+        assertWhole(digits, "a pre-tokenizer that keeps digits together");
+        assertWhole(TestTokenizers.unigram(), "a tokenizer that is no byte-level BPE");
     }
 
-    private void assertRefused(ObjectNode tokenizer, String message) throws IOException {
+    private void assertWhole(ObjectNode tokenizer, String reason) throws IOException {
+        remarks.clear();
         TestTokenizers.write(folder, tokenizer);
-        assertThatThrownBy(() -> GgufTokenizerPairs.of(folder, 300, Optional.of(1), List.of(2)))
+        assertSame(folder, written(folder, List.of(2)));
+        assertThat(remarks).singleElement().asString().contains("GGUF has no key for " + reason, "goes along whole");
+    }
+
+    @Test
+    void aWholeFileIsCheckedLikeAnyOther() throws IOException {
+        GgufPairs pairs = new GgufPairs()
+                .text(GgufVocabulary.MODEL, GgufVocabulary.NO_MODEL)
+                .text(GgufVocabulary.WHOLE, "{\"model\": {\"vocab\": {\"a\": 999}}}");
+        Path file = Files.write(
+                folder.resolve("whole.gguf"), GgufLayout.of(pairs, List.of()).header());
+        assertThatThrownBy(() -> Tokenizer.open(file, VOCABULARY))
                 .isInstanceOf(InvalidFileException.class)
-                .hasMessageContaining(message);
+                .hasMessageContaining("999");
     }
 }

@@ -365,7 +365,7 @@ class GgufTokenizerTest {
         assertRefused(new TestGguf(), "tokenizer.ggml.model");
         assertRefused(
                 new TestGguf().text("tokenizer.ggml.model", "bert"),
-                "must be gpt2 (byte-level BPE) or llama (SentencePiece BPE), found \"bert\"");
+                "must be gpt2 (byte-level BPE), llama (SentencePiece BPE), or none beside tokenizer.huggingface.json, found \"bert\"");
         assertRefused(byteLevel("nobody-knows"), "tokenizer.ggml.pre", "found \"nobody-knows\"", "llama-bpe");
         assertRefused(
                 new TestGguf()

@@ -79,13 +79,17 @@ public final class ConvertGgufCommand implements Callable<Integer> {
         }
         Model opened = Models.open(path);
         ModelConfig config = opened.config();
-        GgufPairs tokenizer =
-                GgufTokenizerPairs.of(path, config.vocabularySize(), config.bosToken(), config.eosTokens());
+        GgufPairs tokenizer = GgufTokenizerPairs.of(
+                path, config.vocabularySize(), config.bosToken(), config.eosTokens(), this::remark);
         try (Workers workers = Workers.of(new ComputeOptions().threads());
                 ProgressDisplay progress = new ProgressDisplay(terminal)) {
             GgufModelWriter.write(opened, tokenizer, type, out, workers, Progresses.weights(progress, "convert"));
         }
         terminal.out().printf("%s: %,d bytes%n", out, Files.size(out));
         return 0;
+    }
+
+    private void remark(String line) {
+        terminal.err().println("convert: " + line);
     }
 }

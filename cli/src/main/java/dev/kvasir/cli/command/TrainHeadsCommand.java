@@ -35,7 +35,7 @@ import picocli.CommandLine.Option;
                     + " 2410.01805). The model itself stays as it is. Prompts and answers are the documents of Kvasir's own"
                     + " tasks; nothing else is needed. Every 200 steps, and at the end, the heads are asked about texts that"
                     + " they do not learn from: overlap is how much of the tenth of tokens that answers want most is in the"
-                    + " tenth they would keep, 10 % by chance.",
+                    + " tenth they would keep, a tenth by chance.",
             "",
             "A checkpoint is kept beside the file every 100 steps, and --resume goes on from it exactly.",
         },

@@ -21,7 +21,7 @@ import java.util.Set;
  */
 public final class GgufMetadata {
     private static final int MAX_KEY_BYTES = 65_535;
-    private static final int MAX_TEXT_BYTES = 1 << 24;
+    private static final int MAX_TEXT_BYTES = 1 << 27;
     private static final int MAX_KEYS = 1 << 16;
     /** Arrays of arrays: none is known to be in use, the format allows them. */
     private static final int MAX_DEPTH = 4;
